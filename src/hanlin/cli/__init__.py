@@ -1,0 +1,91 @@
+"""The command line: one file a verb, each imported only when it is called.
+
+    hanlin --help
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from hanlin import __version__
+from hanlin.errors import HanlinError
+
+__all__ = ["VERBS", "main"]
+
+VERBS: dict[str, dict[str, str]] = {
+    "Begin": {
+        "demo": "the whole chain on the toy world, offline, in minutes",
+        "new": "write a recipe for your own text, sized to this machine",
+        "run": "start a recipe's run, or go on with it",
+        "plan": "say what a recipe costs before anything runs",
+    },
+    "Use a model": {
+        "generate": "write a text, streamed as it comes",
+        "score": "a sentence's probability token by token, beside the n-gram's",
+        "eval": "bits per byte by language, repetition, novelty",
+    },
+    "First steps alone": {
+        "data": "build or inspect a corpus",
+        "tokenizer": "train a tokenizer, encode, decode",
+    },
+    "Look and measure": {
+        "runs": "list, show and report runs",
+        "bench": "measure training and data preparation",
+        "doctor": "what this machine has, and what is missing",
+    },
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one verb and return its exit code (0 done, 1 our fault, 2 the user's, 3 stopped)."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"hanlin {__version__}")
+        return 0
+    verb, rest = arguments[0], list(arguments[1:])
+    known = [name for group in VERBS.values() for name in group]
+    if verb not in known:
+        print(_unknown(verb, known), file=sys.stderr)
+        return 2
+    return _call(verb, rest)
+
+
+def _call(verb: str, arguments: list[str]) -> int:
+    try:
+        code: int = importlib.import_module(f"hanlin.cli.{verb}").main(arguments)
+    except HanlinError as error:
+        print(f"hanlin {verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"hanlin {verb}: stopped", file=sys.stderr)
+        return 3
+    except BrokenPipeError:
+        # The reader of our output has gone (`hanlin ... | head`); that is no error of anyone's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _unknown(verb: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(verb, known, n=1)
+    hint = f" Did you mean `hanlin {nearest[0]}`?" if nearest else ""
+    return f"hanlin: there is no verb `{verb}`.{hint} `hanlin --help` lists all."
+
+
+def _help() -> str:
+    lines = [
+        "Hanlin (翰林): raw Chinese and English text in, a GPT of one's own out",
+        "",
+        "Usage: hanlin VERB [OPTIONS]     hanlin VERB --help explains a verb, with an example",
+    ]
+    for group, verbs in VERBS.items():
+        lines += ["", group]
+        lines += [f"  {name:<10} {summary}" for name, summary in verbs.items()]
+    lines += ["", "Begin with: hanlin demo"]
+    return "\n".join(lines)

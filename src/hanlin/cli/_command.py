@@ -1,0 +1,78 @@
+"""What every verb shares: flags from a dataclass, help with an example, and two output streams.
+
+Results go to standard output: as one JSON object with `--json`, as text otherwise. Progress and
+words go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+__all__ = ["Common", "Device", "SetFlags", "parse", "parse_one_of", "say", "show"]
+
+T = TypeVar("T")
+SetFlags = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(name="set", metavar="KEY=VALUE"),
+    tyro.conf.UseAppendAction,
+]
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options that every verb takes."""
+
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print one JSON object on standard output, and nothing else there."""
+
+
+@dataclass(frozen=True)
+class Device(Common):
+    """Options of verbs that compute."""
+
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or mps."""
+
+
+def parse(kind: type[T], verb: str, arguments: Sequence[str], *, example: str) -> T:
+    """Read a verb's flags; leaves with code 2, naming the flag, when they do not fit."""
+    return tyro.cli(
+        kind,
+        prog=f"hanlin {verb}",
+        description=_description(kind, example),
+        args=list(arguments),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+
+
+def parse_one_of(
+    kinds: Mapping[str, type[Any]], verb: str, arguments: Sequence[str], *, example: str
+) -> Any:
+    """Read the flags of a verb that has verbs of its own."""
+    return tyro.extras.subcommand_cli_from_dict(
+        dict(kinds),
+        prog=f"hanlin {verb}",
+        description=f"Example: {example}",
+        args=list(arguments),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+
+
+def say(text: str) -> None:
+    """Print words for people, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(options: Common, result: Mapping[str, Any], text: str) -> None:
+    """Print a verb's result on standard output: JSON, or text."""
+    print(json.dumps(result, ensure_ascii=False) if options.json else text, flush=True)
+
+
+def _description(kind: type[Any], example: str) -> str:
+    return f"{(kind.__doc__ or '').strip()}\n\nExample: {example}"

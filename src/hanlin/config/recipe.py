@@ -1,0 +1,132 @@
+"""A recipe: one TOML file that says everything a run needs."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from hanlin.config._strict import Strict
+from hanlin.config.corpus import CorpusConfig
+from hanlin.config.model import ModelConfig
+from hanlin.config.training import TrainingConfig
+
+__all__ = [
+    "EvaluationConfig",
+    "Recipe",
+    "SamplingConfig",
+    "StageConfig",
+    "StageKind",
+    "TokenizerConfig",
+]
+
+StageKind = Literal["language"]
+
+
+class TokenizerConfig(Strict):
+    """The tokenizer: which kind, how large, or which folder it comes from."""
+
+    kind: Literal["bpe", "char", "word"] = "bpe"
+    """Byte-level BPE, characters, or words."""
+    vocab_size: int = Field(default=8192, ge=400)
+    """Entries, control tokens and bytes among them."""
+    path: str = ""
+    """A folder with a tokenizer to take in place of training one."""
+    train_megabytes: float = Field(default=60.0, gt=0)
+    """Text to train on, the languages in equal shares of bytes as far as they reach."""
+
+
+class SamplingConfig(Strict):
+    """How a continuation is drawn."""
+
+    max_tokens: int = Field(default=200, ge=1)
+    """Tokens to write at most."""
+    temperature: float = Field(default=0.8, ge=0)
+    """0 takes the likeliest token always."""
+    top_k: int = Field(default=0, ge=0)
+    """Keep the k likeliest tokens; 0 keeps all."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    """Keep the likeliest tokens that hold this probability (Holtzman et al. 2020)."""
+    min_p: float = Field(default=0.0, ge=0, le=1)
+    """Keep tokens at least this share as likely as the likeliest."""
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    """Divide the logits of tokens already seen (Keskar et al. 2019)."""
+    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    """Taken from the logit of every token already written."""
+    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
+    """Taken from the logit of a token for each time that it was written."""
+    stop: tuple[str, ...] = ()
+    """Strings at which the text ends; they are not part of it."""
+    seed: int | None = None
+    """Seed of the draw; without one, each call draws anew."""
+
+
+class EvaluationConfig(Strict):
+    """What is measured when a stage is done."""
+
+    ngram_order: int = Field(default=5, ge=0, le=7)
+    """Order of the Kneser-Ney model that stands beside the GPT; 0 leaves it out."""
+    ngram_tokens: int = Field(default=20_000_000, ge=1)
+    """Training tokens that it counts at most."""
+    test_tokens: int = Field(default=500_000, ge=1)
+    """Held-out tokens a language that are scored at most."""
+    samples: int = Field(default=40, ge=0)
+    """Texts sampled without a prompt, for repetition and novelty."""
+
+
+class StageConfig(Strict):
+    """One entry of `[[stages]]`: one starting model, one release."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Its name; a later stage can start `from` it."""
+    kind: StageKind
+    """Which of the six stages it is."""
+    from_: str = Field(default="", alias="from")
+    """The stage or released folder whose weights it starts from; empty starts anew."""
+    parts: tuple[str, ...] = ()
+    """Parts of the corpus it reads; empty reads all."""
+    training: TrainingConfig
+    """How it learns."""
+
+
+class Recipe(Strict):
+    """Everything that a run needs."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run's folder."""
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    """The one seed, from which every other is derived."""
+    corpus: CorpusConfig
+    """The texts."""
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    """The tokenizer."""
+    model: ModelConfig = ModelConfig()
+    """The shape of the model that the first stage starts."""
+    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    """The stages, in order."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured when a stage is done."""
+    sampling: SamplingConfig = SamplingConfig()
+    """How samples are drawn, and what the release proposes."""
+    prompts: tuple[str, ...] = ("", "从前", "Once upon a time")
+    """Prompts of the sample texts; an empty one starts a new document."""
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_resolve(cls, stages: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
+        names = [stage.name for stage in stages]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two stages are named {name!r}")
+        return stages
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Self:
+        known = self.corpus.parts
+        for stage in self.stages:
+            for part in stage.parts:
+                if part not in known:
+                    raise ValueError(
+                        f"stage {stage.name!r} reads part {part!r}; the corpus has {list(known)}"
+                    )
+        return self

@@ -1,0 +1,117 @@
+"""What every stage needs before it starts: the cleaned corpus, the tokenizer, the token shards.
+
+Each step looks whether its result is there and still fits its inputs, and does nothing if so.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hanlin.config import Recipe, TokenizerConfig
+from hanlin.data import read_index, write_shards
+from hanlin.errors import DataError, RunError
+from hanlin.records import atomic_directory, sha256_file, sha256_json
+from hanlin.runs.console import Console
+from hanlin.runs.folder import RunFolder
+from hanlin.text import Document, Manifest, build_corpus, check_sources, iterate_documents
+from hanlin.text import load_manifest
+from hanlin.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+
+__all__ = ["SPLITS", "prepare_corpus", "prepare_shards", "prepare_tokenizer"]
+
+SPLITS = ("train", "validation", "test")
+
+
+def prepare_corpus(recipe: Recipe, folder: RunFolder, base: Path, console: Console) -> Manifest:
+    """Clean the corpus, part by part; parts that are there and unchanged are left alone.
+
+    Raises:
+        RunError: a source changed under a part that a stage has begun to learn from.
+    """
+    if (folder.corpus / "manifest.json").exists():
+        _refuse_changed_sources(recipe, folder, base)
+    with console.phase("Reading and cleaning the corpus") as progress:
+        manifest = build_corpus(recipe.corpus, folder.corpus, base=base, on_progress=progress)
+    return manifest
+
+
+def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> Tokenizer:
+    """Train the tokenizer, or take it from the folder that the recipe names."""
+    config = recipe.tokenizer
+    if (folder.tokenizer / "tokenizer.json").exists():
+        return load_tokenizer(folder.tokenizer)
+    if config.path:
+        tokenizer = load_tokenizer(Path(config.path))
+    else:
+        with console.phase(f"Training a {config.kind} tokenizer of {config.vocab_size:,} entries"):
+            texts = _training_texts(recipe, folder, config)
+            tokenizer = train_tokenizer(config.kind, texts, config.vocab_size)
+    with atomic_directory(folder.tokenizer) as temporary:
+        tokenizer.save(temporary)
+    folder.event("tokenizer", kind=tokenizer.kind, vocab_size=tokenizer.vocab_size)
+    return load_tokenizer(folder.tokenizer)
+
+
+def prepare_shards(
+    recipe: Recipe, folder: RunFolder, tokenizer: Tokenizer, console: Console
+) -> None:
+    """Encode every split of every part whose shards are missing or belong to another corpus."""
+    for part, split in itertools.product(recipe.corpus.parts, SPLITS):
+        documents = folder.corpus / "documents" / f"{part}.{split}.jsonl"
+        target = folder.tokens(part, split)
+        stamp = sha256_json([tokenizer.fingerprint, sha256_file(documents)])
+        if _stamp_of(target) == stamp:
+            continue
+        with console.phase(f"Encoding {part}/{split}") as progress:
+            write_shards(
+                iterate_documents(folder.corpus, part, split),
+                tokenizer,
+                target,
+                stamp=stamp,
+                on_progress=lambda done, p=progress: p("documents", done, 0),
+            )
+
+
+def _stamp_of(target: Path) -> str:
+    if not (target / "index.json").exists():
+        return ""
+    try:
+        return read_index(target).stamp
+    except DataError:
+        shutil.rmtree(target)
+        return ""
+
+
+def _refuse_changed_sources(recipe: Recipe, folder: RunFolder, base: Path) -> None:
+    changes = check_sources(load_manifest(folder.corpus), recipe.corpus, base)
+    begun = any(folder.root.glob("stages/*/checkpoints/step-*"))
+    if changes and begun:
+        listed = "\n".join(f"  {change}" for change in changes)
+        raise RunError(
+            f"The corpus of {folder.root} changed since its stages began to learn from it:\n"
+            f"{listed}\nPut the old text back, add new text as another `part` with another "
+            "stage, or start a new run with --run."
+        )
+
+
+def _training_texts(
+    recipe: Recipe, folder: RunFolder, config: TokenizerConfig
+) -> Iterator[str]:
+    """Yield texts for the tokenizer: languages in equal shares of bytes as far as they reach."""
+    budget = {"zh": config.train_megabytes * 5e5, "en": config.train_megabytes * 5e5}
+    spare = config.train_megabytes * 5e4
+    for document in _documents(recipe, folder):
+        language = document.language[:2]
+        size = len(document.text.encode("utf-8"))
+        if budget.get(language, spare) < size:
+            continue
+        budget[language] = budget.get(language, spare) - size
+        yield document.text
+
+
+def _documents(recipe: Recipe, folder: RunFolder) -> Iterator[Document]:
+    for part in recipe.corpus.parts:
+        yield from iterate_documents(folder.corpus, part, "train")
