@@ -24,7 +24,7 @@ SetFlags = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Common:
     """Options that every verb takes."""
 
@@ -32,7 +32,7 @@ class Common:
     """Print one JSON object on standard output, and nothing else there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device(Common):
     """Options of verbs that compute."""
 

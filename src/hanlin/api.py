@@ -1,0 +1,95 @@
+"""Hanlin in Python: `load` a model and use it, `run` a recipe.
+
+    import hanlin
+    model = hanlin.load("runs/demo")
+    print(model.generate("从前"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanlin.config import SamplingConfig, load_recipe
+from hanlin.errors import ModelError
+from hanlin.generation import Engine
+from hanlin.models import Decoder, load_release
+from hanlin.runs import Console, RunFolder, run_recipe
+from hanlin.tokenizers import Tokenizer, load_tokenizer
+from hanlin.training import choose_device
+
+__all__ = ["Model", "find_release", "load", "run"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A released model with its tokenizer, ready to use."""
+
+    folder: Path
+    tokenizer: Tokenizer
+    decoder: Decoder
+    engine: Engine
+
+    def generate(self, prompt: str = "", **sampling: Any) -> str:
+        """Return a continuation of `prompt`; the options are those of `SamplingConfig`."""
+        return self.engine.generate(prompt, SamplingConfig(**sampling)).text
+
+    def stream(self, prompt: str = "", **sampling: Any) -> Iterator[str]:
+        """Yield a continuation of `prompt` as it is written, whole characters only."""
+        yield from self.engine.stream(prompt, SamplingConfig(**sampling))
+
+    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Return the log-probability (nats) of each token after the first, given all before it."""
+        return self.engine.logprobs(list(token_ids))
+
+
+def load(path: str | Path, *, device: str = "auto") -> Model:
+    """Load a released folder, or a run's newest release.
+
+    Raises:
+        ModelError: the path holds neither.
+    """
+    folder = find_release(Path(path))
+    tokenizer = load_tokenizer(folder)
+    decoder = load_release(folder, device=choose_device(device).name)
+    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
+
+
+def run(
+    recipe: str | Path,
+    *,
+    folder: str | Path | None = None,
+    until: str = "",
+    overrides: Sequence[str] = (),
+    quiet: bool = False,
+) -> Path:
+    """Run a recipe, or go on with it; return the run's folder.
+
+    `folder` is `runs/NAME` unless given; `until` names the last stage to run; `overrides` are
+    `key.path=value`.
+    """
+    path = Path(recipe)
+    loaded = load_recipe(path, overrides)
+    target = Path(folder) if folder else Path("runs") / loaded.name
+    console = Console(quiet=quiet)
+    run_recipe(loaded, RunFolder(target.resolve()), base=path.parent, until=until, console=console)
+    return target.resolve()
+
+
+def find_release(path: Path) -> Path:
+    """Return the folder with `config.json` that a path means: itself, or a run's `model/`."""
+    for folder in (path, path / "model"):
+        if (folder / "config.json").is_file():
+            return folder.resolve()
+    if (path / "recipe.toml").is_file():
+        raise ModelError(
+            f"The run {path} has no finished stage yet, so there is no model to load. "
+            f"Go on with it: hanlin run {path / 'recipe.toml'} --run {path}"
+        )
+    found = "does not exist" if not path.exists() else "holds no config.json"
+    raise ModelError(
+        f"{path} is neither a released model nor a run: it {found}. "
+        "`hanlin runs list` shows the runs here."
+    )

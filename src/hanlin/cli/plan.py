@@ -1,0 +1,44 @@
+"""`hanlin plan RECIPE`: parameters, tokens, FLOPs, memory, time, money, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from hanlin.cli._command import Common, SetFlags, parse, show
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Common):
+    """Say what a recipe costs before anything runs."""
+
+    recipe: tyro.conf.Positional[Path]
+    """The recipe, a TOML file."""
+    overrides: SetFlags = ()
+    """Override one key of the recipe; may be given several times."""
+    probe: bool = True
+    """Time a few real steps of the model here; without, only formulas are used."""
+    price_per_hour: float = 0.0
+    """What an hour of this machine costs, in your currency."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the verb."""
+    options = parse(Arguments, "plan", arguments, example="hanlin plan my.toml")
+    from hanlin.config import load_recipe
+    from hanlin.planning import plan, render
+
+    recipe = load_recipe(options.recipe, options.overrides)
+    found = plan(
+        recipe,
+        base=options.recipe.parent,
+        probe=options.probe,
+        price_per_hour=options.price_per_hour,
+    )
+    show(options, found.as_dict(), render(found))
+    return 0

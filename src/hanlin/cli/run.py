@@ -1,0 +1,46 @@
+"""`hanlin run RECIPE`: starts a run, or goes on with it, whatever stopped it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from hanlin.cli._command import Common, SetFlags, parse, say, show
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Common):
+    """Start a recipe's run, or go on with it, whatever stopped it."""
+
+    recipe: tyro.conf.Positional[Path]
+    """The recipe, a TOML file."""
+    run: Path | None = None
+    """The run's folder; `runs/NAME` unless given."""
+    until: str = ""
+    """The last stage to run."""
+    overrides: SetFlags = ()
+    """Override one key of the recipe; may be given several times."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the verb."""
+    example = "hanlin run my.toml --set model.num_layers=8"
+    options = parse(Arguments, "run", arguments, example=example)
+    from hanlin import api
+
+    folder = api.run(
+        options.recipe, folder=options.run, until=options.until, overrides=options.overrides
+    )
+    say(f"Write with it: hanlin generate {_short(folder)} --prompt 从前")
+    show(options, {"run": str(folder), "model": str(folder / "model")}, "")
+    return 0
+
+
+def _short(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

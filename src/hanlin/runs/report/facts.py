@@ -1,0 +1,224 @@
+"""What a run folder says of itself, read with tolerance: every file may be missing, cut or odd.
+
+A report must be there when it is needed most: while a run is going and after it crashed. So nothing
+here raises on bad content; a file that cannot be read is named in `problems` and passed over.
+
+    python -m hanlin.runs.report.facts RUN
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanlin.records import read_jsonl
+
+__all__ = ["RunFacts", "Stage", "Table", "number", "read_run", "table"]
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage as far as it came; `result` is empty until it ends."""
+
+    name: str
+    result: Table
+    steps: list[Table]
+    evaluations: list[Table]
+    samples: list[Table]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything a report is made from."""
+
+    folder: Path
+    recipe: Table
+    recipe_text: str
+    stages: tuple[Stage, ...]
+    events: list[Table]
+    ledger: list[Table]
+    manifest: Table
+    cost: Table
+    problems: tuple[str, ...]
+    running: bool
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return str(self.recipe.get("name") or self.folder.resolve().name)
+
+    @property
+    def status(self) -> str:
+        """`finished`, `running`, `stopped before its end` or `not begun`."""
+        if self.stages and all(stage.result for stage in self.stages):
+            return "finished"
+        if self.running:
+            return "running"
+        begun = any(stage.result or stage.steps for stage in self.stages)
+        return "stopped before its end" if begun or self.events else "not begun"
+
+
+def read_run(folder: Path) -> RunFacts:
+    """Read whatever a run folder holds."""
+    problems: list[str] = []
+    recipe_text = _read_text(folder / "recipe.toml", problems)
+    recipe = _parse_toml(recipe_text, problems)
+    logs = {
+        name: _read_log(folder / f"{name}.jsonl", problems)
+        for name in ("metrics", "samples", "events", "ledger")
+    }
+    manifest = _read_json(folder / "corpus" / "manifest.json", problems)
+    cost = _read_json(folder / "cost.json", problems)
+    stages = tuple(_stages(folder, recipe, logs, problems))
+    events, ledger = logs["events"], logs["ledger"]
+    return RunFacts(
+        folder,
+        recipe,
+        recipe_text,
+        stages,
+        events,
+        ledger,
+        manifest,
+        cost,
+        tuple(problems),
+        _is_held(folder),
+    )
+
+
+def table(value: Any) -> Table:
+    """Return a mapping as it is, and anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, or nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _stages(
+    folder: Path, recipe: Table, logs: Mapping[str, list[Table]], problems: list[str]
+) -> Iterator[Stage]:
+    results = _results(folder, problems)
+    steps, evaluations = _split_metrics(logs["metrics"])
+    named = [str(entry.get("name")) for entry in _tables(recipe.get("stages"))]
+    seen = [str(line.get("stage", "")) for line in [*logs["metrics"], *logs["samples"]]]
+    for name in dict.fromkeys([*named, *results, *seen]):
+        yield Stage(
+            name,
+            results.get(name, {}),
+            [line for line in steps if str(line.get("stage", "")) == name],
+            [line for line in evaluations if str(line.get("stage", "")) == name],
+            [line for line in logs["samples"] if str(line.get("stage", "")) == name],
+        )
+
+
+def _results(folder: Path, problems: list[str]) -> dict[str, Table]:
+    folders = [path for path in folder.glob("stages/*") if path.is_dir()]
+    folders.sort(key=lambda path: (_leading_number(path.name), path.name))
+    results: dict[str, Table] = {}
+    for path in folders:
+        result = _read_json(path / "result.json", problems)
+        name = str(result.get("stage") or re.sub(r"^\d+-", "", path.name))
+        results[name] = result
+    return results
+
+
+def _split_metrics(lines: Iterable[Table]) -> tuple[list[Table], list[Table]]:
+    # A step that was done again after a crash counts once, as it was done last.
+    steps: dict[tuple[str, float], Table] = {}
+    evaluations: dict[tuple[str, float], Table] = {}
+    for line in lines:
+        step = number(line.get("step"))
+        if step is None:
+            continue
+        kind = evaluations if isinstance(line.get("evaluation"), dict) else steps
+        kind[str(line.get("stage", "")), step] = line
+    return (
+        [steps[key] for key in sorted(steps, key=lambda key: key[1])],
+        [evaluations[key] for key in sorted(evaluations, key=lambda key: key[1])],
+    )
+
+
+def _read_text(path: Path, problems: list[str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        problems.append(f"{path.name} could not be read: {error.strerror}.")
+        return ""
+
+
+def _parse_toml(text: str, problems: list[str]) -> Table:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"recipe.toml is not valid TOML: {error}.")
+        return {}
+
+
+def _read_json(path: Path, problems: list[str]) -> Table:
+    text = _read_text(path, problems)
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        problems.append(f"{path.parent.name}/{path.name} is not valid JSON: {error}.")
+        return {}
+    return table(value)
+
+
+def _read_log(path: Path, problems: list[str]) -> list[Table]:
+    try:
+        return list(read_jsonl(path))
+    except OSError as error:
+        problems.append(f"{path.name} could not be read: {error.strerror}.")
+        return []
+
+
+def _tables(value: Any) -> list[Table]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _leading_number(name: str) -> int:
+    found = re.match(r"\d+", name)
+    return int(found.group()) if found else 1 << 30
+
+
+def _is_held(folder: Path) -> bool:
+    # The lock is asked about by its holder's name, not by taking it: to look must not get in the
+    # way of a run that starts at this moment.
+    try:
+        holder = (folder / ".lock").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    found = re.match(r"process (\d+) on (.*)", holder)
+    if not found or found.group(2).strip() != socket.gethostname():
+        return False
+    try:
+        os.kill(int(found.group(1)), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    import sys
+
+    facts = read_run(Path(sys.argv[1]))
+    print(facts.name, facts.status, [stage.name for stage in facts.stages], facts.problems)

@@ -1,0 +1,87 @@
+"""What was measured of the finished model, and what was claimed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hanlin.runs.report.blocks import Block, Section
+from hanlin.runs.report.blocks import Table as TableBlock
+from hanlin.runs.report.facts import RunFacts, Stage, Table, table
+from hanlin.runs.report.words import (
+    by_language,
+    generic_table,
+    label,
+    language_name,
+    language_table,
+    say,
+)
+
+__all__ = ["claims", "evaluation"]
+
+_SPLITS = ("test", "validation")
+_BASELINES = ("ngram", "uniform")
+_LEDGER_FIRST = ("claim", "control", "value", "verdict")
+
+
+def evaluation(facts: RunFacts) -> Section | None:
+    """Return the evaluation of every finished stage."""
+    blocks: list[Block] = []
+    for stage in facts.stages:
+        suffix = f" · {stage.name}" if len(facts.stages) > 1 else ""
+        blocks.extend(_stage_tables(stage, suffix))
+    lead = "Lower bits per byte are better; all text here was held out of training."
+    return Section("evaluation", "Evaluation", tuple(blocks), lead) if blocks else None
+
+
+def claims(facts: RunFacts) -> Section | None:
+    """Return the ledger: each claim with its control, its value and its verdict."""
+    if not facts.ledger:
+        return None
+    rest = dict.fromkeys(key for entry in facts.ledger for key in entry)
+    keys = [key for key in _LEDGER_FIRST if key in rest]
+    keys += [key for key in rest if key not in keys]
+    rows = tuple(
+        tuple(say(key, entry[key]) if key in entry else "—" for key in keys)
+        for entry in facts.ledger
+    )
+    block = TableBlock(tuple(label(key) for key in keys), rows)
+    lead = "A claim stands only beside its control; a failed one is shown as failed."
+    return Section("claims", "Claims", (block,), lead)
+
+
+def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
+    whole = table(stage.result.get("evaluation"))
+    tables: list[Block] = []
+    for split in _SPLITS:
+        rows = {"this model": whole.get(split)}
+        if split == _first_split(whole):
+            rows |= {name: whole[name] for name in _BASELINES if name in whole}
+        found = language_table(rows, f"{split.capitalize()} text{suffix}")
+        if found:
+            tables.append(found)
+    for name, value in whole.items():
+        if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
+            tables.append(_other(name, value, suffix))
+    loose = {key: value for key, value in whole.items() if not isinstance(value, dict)}
+    if loose:
+        tables.append(generic_table(loose, f"Other results{suffix}"))
+    return tables
+
+
+def _first_split(whole: Table) -> str:
+    return next((split for split in _SPLITS if by_language(whole.get(split))), "")
+
+
+def _other(name: str, value: Table, suffix: str) -> TableBlock:
+    caption = f"{label(name).capitalize()}{suffix}"
+    languages = by_language(value)
+    if not languages or set(value) - set(languages) - {"by_language"}:
+        return generic_table(value, caption)
+    metrics = dict.fromkeys(metric for entry in languages.values() for metric in entry)
+    headers = ("", *(language_name(language) for language in languages))
+    rows = tuple(_metric_row(metric, list(languages.values())) for metric in metrics)
+    return TableBlock(headers, rows, caption)
+
+
+def _metric_row(metric: str, languages: Sequence[Table]) -> tuple[str, ...]:
+    return (label(metric), *(say(metric, entry.get(metric)) for entry in languages))

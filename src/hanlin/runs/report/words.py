@@ -1,0 +1,162 @@
+"""How the report says numbers and names: labels of known keys, units by key, languages, tables.
+
+Results may hold entries that the report has never heard of; they are shown too, under their own
+names, with the unit that the end of the name suggests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hanlin.planning.units import bits, count, duration, exact, power, share, size
+from hanlin.runs.report import blocks
+from hanlin.runs.report.facts import Table, number, table
+
+__all__ = [
+    "by_language",
+    "generic_table",
+    "label",
+    "language_name",
+    "language_table",
+    "say",
+    "text_language",
+]
+
+_LANGUAGES = {
+    "zh": "Chinese",
+    "zh-Hans": "Chinese (simplified)",
+    "zh-Hant": "Chinese (traditional)",
+    "en": "English",
+    "other": "other languages",
+    "all": "all text",
+}
+_LABELS = {
+    "bits_per_byte": "bits per byte",
+    "bits_per_character": "bits per character",
+    "next_character_accuracy": "next-character accuracy",
+    "character_accuracy": "next-character accuracy",
+    "ngram": "n-gram",
+    "mfu": "MFU",
+    "flops": "FLOPs",
+    "flops_per_second": "FLOPs per second",
+}
+_SHARES = ("share", "accuracy", "mfu", "rate", "repetition", "distinct")
+_TRADITIONAL = frozenset("這們個來說時國過對會為開樣還關東車長門問間見學語書話後從應經電頭馬鳥魚")
+_SIMPLIFIED = frozenset("这们个来说时国过对会为开样还关东车长门问间见学语书话后从应经电头马鸟鱼")
+
+
+def label(key: str) -> str:
+    """Return what a key is called.
+
+    >>> label("bits_per_byte"), label("longest_match")
+    ('bits per byte', 'longest match')
+    """
+    return _LABELS.get(key, key.replace("_", " "))
+
+
+def language_name(key: str) -> str:
+    """Return the English name of a language."""
+    return _LANGUAGES.get(key, key)
+
+
+def say(key: str, value: Any) -> str:
+    """Write a value with the unit that its key suggests.
+
+    >>> say("seconds", 75), say("peak_memory_bytes", 2e9), say("accuracy", 0.5), say("note", "a")
+    ('1 min 15 s', '2.00 GB', '50 %', 'a')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    found = number(value)
+    if found is None:
+        return _say_other(key, value)
+    if key == "bits_per_byte" or key.startswith("bits_per"):
+        return bits(found)
+    if "flops" in key and abs(found) >= 1e6:
+        return power(found)
+    if key.endswith(("seconds", "_s")):
+        return duration(found)
+    if key.endswith("bytes"):
+        return size(found)
+    if key == "parameters" or (key == "tokens" and found >= 1e5):
+        return count(found)
+    if 0 <= found <= 1 and any(word in key for word in _SHARES):
+        return share(found)
+    return exact(found)
+
+
+def by_language(value: Any) -> dict[str, Table]:
+    """Return the tables by language of an evaluation, however it nests them."""
+    whole = table(value)
+    inner = table(whole.get("by_language"))
+    found = inner or {key: entry for key, entry in whole.items() if key in _LANGUAGES}
+    return {
+        key: entry if isinstance(entry, dict) else {"value": entry} for key, entry in found.items()
+    }
+
+
+def language_table(rows: Mapping[str, Any], caption: str) -> blocks.Table | None:
+    """Return a table of one row a system and one column a language and metric."""
+    systems = {name: by_language(value) for name, value in rows.items()}
+    columns = list(
+        dict.fromkeys(
+            (metric, language)
+            for languages in systems.values()
+            for language, metrics in languages.items()
+            for metric, value in metrics.items()
+            if number(value) is not None
+        )
+    )
+    columns.sort(key=lambda column: list(dict.fromkeys(m for m, _ in columns)).index(column[0]))
+    if not columns:
+        return None
+    headers = ("", *(f"{label(metric)}, {language}" for metric, language in columns))
+    cells = tuple(
+        (label(name), *(_cell(languages, metric, key) for metric, key in columns))
+        for name, languages in systems.items()
+        if languages
+    )
+    return blocks.Table(headers, cells, caption)
+
+
+def generic_table(value: Any, caption: str, *, headers: tuple[str, str] = ("", "")) -> blocks.Table:
+    """Return any nested table as rows of name and value."""
+    rows = tuple((name, text) for name, text in _flat(table(value), ()))
+    return blocks.Table(headers, rows, caption)
+
+
+def text_language(text: str) -> str:
+    """Guess the `lang` attribute of a text: Chinese where a tenth of it is Han, else English.
+
+    >>> text_language("从前有一只猫"), text_language("從前有一隻貓，牠說話"), text_language("A cat")
+    ('zh-Hans', 'zh-Hant', 'en')
+    """
+    han = sum("\u3400" <= letter <= "\u9fff" for letter in text)
+    if not han or han * 10 < len(text):
+        return "en"
+    traditional = sum(letter in _TRADITIONAL for letter in text)
+    simplified = sum(letter in _SIMPLIFIED for letter in text)
+    return "zh-Hant" if traditional > simplified else "zh-Hans"
+
+
+def _cell(languages: Mapping[str, Table], metric: str, language: str) -> str:
+    value = languages.get(language, {}).get(metric)
+    return "—" if value is None else say(metric, value)
+
+
+def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for key, entry in value.items():
+        here = (*path, language_name(key) if key in _LANGUAGES else label(str(key)))
+        if isinstance(entry, dict) and entry:
+            yield from _flat(entry, here)
+        else:
+            yield " · ".join(here), say(str(key), entry)
+
+
+def _say_other(key: str, value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(say(key, entry) for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{label(str(k))}: {say(str(k), v)}" for k, v in value.items()) or "—"
+    return "—" if value is None else str(value)

@@ -1,0 +1,137 @@
+"""Texts as arrays of hashed units: one Han or kana character, or one word of letters and digits.
+
+Deduplication and the contamination check both compare runs of units, which are characters for
+Chinese and words for English, in one text or in a mixture, without naming a language. Everything is
+vectorised over code points: a word's hash is the polynomial of its code points modulo 2^64 (Karp and
+Rabin 1987), mixed so that all bits count. The hashes are the same in every process and release.
+
+    python -m hanlin.text.units
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import unicodedata
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Kind", "codepoints", "hash_ngrams", "hash_units", "kinds_of"]
+
+Array = npt.NDArray[np.uint64]
+
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that its powers never vanish modulo 2^64
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+_SHIFT = np.uint64(31)
+_NAMED_PLANES = 0x20000  # the planes above it hold Han characters and unassigned code points
+_HAN_PLANES = (0x20000, 0x323B0)
+_MARKUP = "#*\\/<>{}|_~^@=+&%$`[]"
+
+
+class Kind(enum.IntEnum):
+    """What a character is, as far as cleaning needs to know."""
+
+    SYMBOL = 0
+    SPACE = 1
+    LATIN = 2
+    HAN = 3
+    KANA = 4
+    LETTER = 5
+    DIGIT = 6
+    PUNCTUATION = 7
+    BROKEN = 8
+
+
+def codepoints(text: str) -> npt.NDArray[np.uint32]:
+    """Return a text's code points, shape (characters,)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def kinds_of(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
+    """Return each code point's `Kind`, shape (characters,)."""
+    return _kind_table()[codes]
+
+
+def hash_units(text: str) -> Array:
+    """Return the hashes of a text's units in order, shape (units,); case does not count.
+
+    >>> hash_units("The cat, 猫儿").size, bool((hash_units("Cat!") == hash_units("cat")).all())
+    (4, True)
+    """
+    codes = codepoints(text.lower())
+    kinds = kinds_of(codes)
+    single = (kinds == Kind.HAN) | (kinds == Kind.KANA)
+    in_word = (kinds == Kind.LATIN) | (kinds == Kind.LETTER) | (kinds == Kind.DIGIT)
+    begins = in_word.copy()
+    begins[1:] &= ~in_word[:-1]
+    hashes = codes.astype(np.uint64)
+    hashes[begins] = _hash_words(codes[in_word], np.flatnonzero(begins[in_word]))
+    return _mix(hashes[single | begins])
+
+
+def hash_ngrams(units: Array, size: int) -> Array:
+    """Return the hashes of all runs of `size` units, shape (units - size + 1,).
+
+    A shorter, not empty text has one run: all of it.
+    """
+    size = min(size, len(units))
+    count = len(units) - size + 1
+    if size == 0:
+        return units[:0]
+    hashes = units[:count].copy()
+    for offset in range(1, size):
+        hashes *= _BASE
+        hashes += units[offset : offset + count]
+    return _mix(hashes)
+
+
+def _hash_words(codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]) -> Array:
+    """Hash words that lie end to end in `codes`, each beginning at one of `starts`."""
+    if not len(starts):
+        return np.empty(0, np.uint64)
+    lengths = np.diff(starts, append=len(codes))
+    offsets = np.arange(len(codes)) - np.repeat(starts, lengths)
+    powers = np.cumprod(np.full(int(lengths.max()), _BASE))
+    return np.add.reduceat(codes * powers[offsets], starts)
+
+
+def _mix(hashes: Array) -> Array:
+    """Spread every bit over all bits (a step of SplitMix64; Steele, Lea and Flood 2014)."""
+    mixed = (hashes ^ (hashes >> _SHIFT)) * _MIX
+    mixed ^= mixed >> _SHIFT
+    return mixed
+
+
+@functools.cache
+def _kind_table() -> npt.NDArray[np.uint8]:
+    table = np.full(0x110000, Kind.SYMBOL, np.uint8)
+    table[:_NAMED_PLANES] = [_kind(chr(code)) for code in range(_NAMED_PLANES)]
+    table[slice(*_HAN_PLANES)] = Kind.HAN
+    table.flags.writeable = False
+    return table
+
+
+def _kind(character: str) -> Kind:
+    code = ord(character)
+    category = unicodedata.category(character)
+    if character.isspace():
+        return Kind.SPACE
+    if category in ("Cc", "Cn", "Co", "Cs") or character == "\ufffd":
+        return Kind.BROKEN
+    if 0x3400 <= code < 0xA000 or 0xF900 <= code < 0xFB00 or character in "〇々":
+        return Kind.HAN
+    if 0x3041 <= code < 0x3100 and category[0] == "L":
+        return Kind.KANA
+    if category[0] in "LM":
+        return Kind.LATIN if code < 0x250 else Kind.LETTER
+    if category[0] == "N":
+        return Kind.DIGIT
+    if category[0] == "P" and character not in _MARKUP:
+        return Kind.PUNCTUATION
+    return Kind.SYMBOL
+
+
+if __name__ == "__main__":
+    for line in ("红楼梦 by Cao Xueqin", "红楼梦，by cao  xueqin!"):
+        print(hash_units(line)[:4])
