@@ -1,7 +1,7 @@
 """Write the reference pages from the code, or check that they are what the code says.
 
-    python docs/generate.py            writes docs/reference/{cli,recipe,python}.md
-    python docs/generate.py --check    ends with 1 if a page differs
+python docs/generate.py            writes docs/reference/{cli,recipe,python}.md
+python docs/generate.py --check    ends with 1 if a page differs
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hanlin (翰林): raw Chinese and English text in, a GPT of one's own out.
 
-    import hanlin
-    model = hanlin.load("runs/demo")
-    print(model.generate("从前"))
+import hanlin
+model = hanlin.load("runs/demo")
+print(model.generate("从前"))
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hanlin in Python: `load` a model and use it, `run` a recipe.
 
-    import hanlin
-    model = hanlin.load("runs/demo")
-    print(model.generate("从前"))
+import hanlin
+model = hanlin.load("runs/demo")
+print(model.generate("从前"))
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hanlin.generation import Engine
 from hanlin.models import Decoder, load_release
 from hanlin.runs import Console, RunFolder, run_recipe
 from hanlin.tokenizers import Tokenizer, load_tokenizer
-from hanlin.training import choose_device
+from hanlin.training import choose_placement
 
 __all__ = ["Model", "find_release", "load", "run"]
 
@@ -53,7 +53,7 @@ def load(path: str | Path, *, device: str = "auto") -> Model:
     """
     folder = find_release(Path(path))
     tokenizer = load_tokenizer(folder)
-    decoder = load_release(folder, device=choose_device(device).name)
+    decoder = load_release(folder, device=choose_placement(device).device)
     return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
 
 

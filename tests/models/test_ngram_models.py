@@ -81,10 +81,8 @@ def test_kneser_ney_equals_a_plain_dictionary_version(order: int) -> None:
     documents = write_documents(0)
     model = KneserNey.fit(documents, order, 12)
     slow = slow_kneser_ney(documents, order, 12)
-    unseen = np.array([11, 3, 10, 1, 1, 2, EOT, 4, 2])
+    unseen = np.array([11, 3, 10, 1, 1, 2])
     for document in [*documents[:4], unseen]:
-        if EOT in document:
-            document = document[:6]
         expected = [
             math.log(slow(int(token), history_of(document, i, order)))
             for i, token in enumerate(document)
@@ -256,7 +254,7 @@ def test_an_altered_or_foreign_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="altered"):
         load_ngram(tmp_path / "ngram")
     weights.write_bytes(bytes(data[:100]))
-    with pytest.raises(ModelError, match="model.safetensors"):
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
         load_ngram(tmp_path / "ngram")
     with pytest.raises(ModelError, match=r"config\.json"):
         load_ngram(tmp_path / "absent")

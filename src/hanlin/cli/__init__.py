@@ -1,6 +1,6 @@
 """The command line: one file a verb, each imported only when it is called.
 
-    hanlin --help
+hanlin --help
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Recipes from TOML, with `--set` overrides, and errors in plain words.
 
-    python -m hanlin.config.loading recipe.toml
+python -m hanlin.config.loading recipe.toml
 """
 
 from __future__ import annotations

@@ -94,9 +94,7 @@ class Order:
 
     def _rows(self, positions: NDArray[np.int64]) -> NDArray[np.int32]:
         sources, numbers = self.mixture.locate(positions)
-        return np.stack(
-            [self._row(int(s), int(n)) for s, n in zip(sources, numbers, strict=True)]
-        )
+        return np.stack([self._row(int(s), int(n)) for s, n in zip(sources, numbers, strict=True)])
 
     def _row(self, source: int, number: int) -> NDArray[np.int32]:
         rows = self.rows[source]

@@ -124,9 +124,7 @@ def write_shards(
             if on_progress:
                 on_progress(done)
         sources = [writer.close() for writer in writers.values()]
-        index = ShardIndex(
-            dtype, tokenizer.vocab_size, tokenizer.fingerprint, stamp, sources
-        )
+        index = ShardIndex(dtype, tokenizer.vocab_size, tokenizer.fingerprint, stamp, sources)
         text = json.dumps(asdict(index), ensure_ascii=False, indent=2)
         (temporary / "index.json").write_text(text + "\n", encoding="utf-8")
     return index
@@ -220,9 +218,7 @@ def _check_file(path: Path, file: dict[str, Any], item_size: int, verify: bool) 
     size = path.stat().st_size if path.exists() else -1
     if size != wanted:
         found = "is missing" if size < 0 else f"has {size} bytes in place of {wanted}"
-        raise DataError(
-            f"The token shard {path} {found}. Delete {path.parent} to write it again."
-        )
+        raise DataError(f"The token shard {path} {found}. Delete {path.parent} to write it again.")
     if verify and sha256_file(path) != file["sha256"]:
         raise DataError(
             f"The token shard {path} was altered: its SHA-256 differs from index.json. "

@@ -32,7 +32,13 @@ class KVCache:
         padding: Tensor | None = None,
     ) -> None:
         """Take memory for `batch` rows of at most `length` tokens; `padding` is (B,) or None."""
-        shape = (config.num_layers, batch, config.resolved_kv_heads, length, config.resolved_head_dim)
+        shape = (
+            config.num_layers,
+            batch,
+            config.resolved_kv_heads,
+            length,
+            config.resolved_head_dim,
+        )
         self.keys = torch.empty(shape, dtype=dtype, device=device)
         self.values = torch.empty(shape, dtype=dtype, device=device)
         self.padding = padding

@@ -1,18 +1,14 @@
 """The decoder: one configurable GPT for the `gpt2`, `llama`, `qwen2` and `qwen3` families.
 
-A block adds attention and then an MLP to the residual stream, each behind a norm (pre-norm; Radford
-et al. 2019). The families differ only in the parts:
+Token embeddings (and, in the gpt2 family, learned positions) begin the residual stream, blocks add
+to it, a last norm and the head read it (Radford et al. 2019); `hanlin.models.block` tells in what
+the families differ.
 
-    family   norm       positions   queries, keys, values       MLP
-    gpt2     LayerNorm  learned     biased (dense layout)       GELU (tanh), biased
-    llama    RMSNorm    rotary      no bias                     SwiGLU
-    qwen2    RMSNorm    rotary      biased                      SwiGLU
-    qwen3    RMSNorm    rotary      no bias, RMSNorm a head     SwiGLU
+`hidden` and `head` are apart, so that a loss can be taken in chunks without ever holding the
+logits of a whole batch. Banded models alternate: even layers are dense, odd ones see `band_width`
+tokens, themselves included.
 
-`hidden` and `head` are apart, so that a loss can be taken in chunks without ever holding the logits
-of a whole batch. Banded models alternate: even layers are dense, odd layers see `band_width` tokens.
-
-Shapes: B batch, T time, S keys, C channels, H heads, K key and value heads, D head dim, V vocab.
+Shapes: B batch, T time, C channels, V vocab.
 
     python -m hanlin.models.decoder
 """
@@ -25,14 +21,12 @@ from torch.nn import functional as F
 
 from hanlin.config import ModelConfig
 from hanlin.errors import ModelError
+from hanlin.models.block import Block, norm_layer
 from hanlin.models.cache import KVCache
-from hanlin.models.fused import rms_norm, rotate, swiglu
 from hanlin.models.rotary import RotaryTable
-from hanlin.models.visibility import Visibility, see
+from hanlin.models.visibility import see
 
-__all__ = ["Attention", "Block", "Decoder", "RMSNorm"]
-
-Rotation = tuple[Tensor, Tensor]
+__all__ = ["Decoder"]
 
 
 class Decoder(nn.Module):
@@ -49,7 +43,7 @@ class Decoder(nn.Module):
             nn.Embedding(config.context_length, width) if config.family == "gpt2" else None
         )
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
-        self.norm = _norm(config)
+        self.norm = norm_layer(config)
         self.unembedding = (
             None if config.tie_embeddings else nn.Linear(width, config.vocab_size, bias=False)
         )
@@ -69,22 +63,15 @@ class Decoder(nn.Module):
         """Return the normed residual stream (B, T, C) that `head` turns into logits.
 
         With a `cache`, `ids` follow the tokens that it holds and are added to it. With
-        `segment_ids` (B, T), a token sees only tokens of its own segment; positions run on.
+        `segment_ids` (B, T), and no cache, a token sees only its own segment; positions run on.
 
         Raises:
             ModelError: if the tokens do not fit `context_length`.
         """
-        start = cache.length if cache is not None else 0
-        end = start + ids.shape[1]
-        if end > self.config.context_length:
-            raise ModelError(
-                f"{end} tokens do not fit the model's context_length "
-                f"{self.config.context_length}. Give fewer tokens."
-            )
-        places = _places(start, end, cache)
+        places = self._places(ids.shape[1], cache)
         x = self.embedding(ids)  # (B, T, C)
         if self.positions is not None:
-            x = x + (self.positions.weight[places] if isinstance(places, slice) else self.positions(places))
+            x = x + self.positions.weight[places]
         x = F.dropout(x, self.config.dropout, self.training)
         rotation = None if self.positions is not None else self._rotary.at(places, x)
         views = [see(ids, cache=cache, segment_ids=segment_ids, band=None)]
@@ -96,6 +83,21 @@ class Decoder(nn.Module):
         if cache is not None:
             cache.advance(ids.shape[1])
         return self.norm(x)  # type: ignore[no-any-return]
+
+    def _places(self, count: int, cache: KVCache | None) -> slice | Tensor:
+        """Return the positions of `count` new tokens: a range, or (B, T) behind padding."""
+        start = cache.length if cache is not None else 0
+        padding = cache.padding if cache is not None else None
+        longest = start + count - (int(padding.min()) if padding is not None else 0)
+        if longest > self.config.context_length:
+            raise ModelError(
+                f"{longest} tokens do not fit the model's context_length "
+                f"{self.config.context_length}. Give fewer tokens."
+            )
+        if padding is None:
+            return slice(start, start + count)
+        steps = torch.arange(start, start + count, device=padding.device)
+        return (steps - padding[:, None]).clamp_(min=0)
 
     def head(self, hidden: Tensor) -> Tensor:
         """Return the logits (..., V) of normed hidden states (..., C)."""
@@ -119,134 +121,6 @@ class Decoder(nn.Module):
             for name, _ in self.named_parameters()
             if name.endswith(".weight") and (rows := _rows_of(name, self.config))
         }
-
-
-class Block(nn.Module):
-    """One layer: attention and an MLP, each added to the residual stream behind a norm."""
-
-    def __init__(self, config: ModelConfig, layer: int) -> None:
-        """Lay out layer number `layer`."""
-        super().__init__()
-        self.dropout = config.dropout
-        self.attention_norm = _norm(config)
-        self.attention = Attention(config, layer)
-        self.mlp_norm = _norm(config)
-        self.mlp: nn.Module = GeluMLP(config) if config.family == "gpt2" else SwiGLUMLP(config)
-
-    def forward(
-        self, x: Tensor, rotation: Rotation | None, view: Visibility, cache: KVCache | None
-    ) -> Tensor:
-        """Return the residual stream (B, T, C) after this layer."""
-        heard = self.attention(self.attention_norm(x), rotation, view, cache)
-        x = x + F.dropout(heard, self.dropout, self.training)
-        return x + F.dropout(self.mlp(self.mlp_norm(x)), self.dropout, self.training)
-
-
-class Attention(nn.Module):
-    """Causal attention with grouped queries; q, k and v come from one matrix product.
-
-    The rows of `qkv.weight` are those of all query heads, then key heads, then value heads.
-    """
-
-    def __init__(self, config: ModelConfig, layer: int) -> None:
-        """Lay out the attention of layer number `layer`."""
-        super().__init__()
-        width, self.head_dim = config.hidden_size, config.resolved_head_dim
-        self.num_heads, self.num_kv_heads = config.num_heads, config.resolved_kv_heads
-        self.layer = layer
-        biased = config.family == "qwen2" or (
-            config.family == "gpt2" and config.attention == "dense"
-        )
-        rows = (self.num_heads + 2 * self.num_kv_heads) * self.head_dim
-        self.qkv = nn.Linear(width, rows, bias=biased)
-        self.output = nn.Linear(
-            self.num_heads * self.head_dim, width, bias=config.family == "gpt2"
-        )
-        normed = config.family == "qwen3"
-        self.query_norm = RMSNorm(self.head_dim, config.norm_eps) if normed else None
-        self.key_norm = RMSNorm(self.head_dim, config.norm_eps) if normed else None
-
-    def forward(
-        self, x: Tensor, rotation: Rotation | None, view: Visibility, cache: KVCache | None
-    ) -> Tensor:
-        """Return what each token of x (B, T, C) gathers from the tokens it sees: (B, T, C)."""
-        batch, time, _ = x.shape
-        heads = self.qkv(x).view(batch, time, -1, self.head_dim)  # (B, T, H + 2K, D)
-        q, k, v = heads.split((self.num_heads, self.num_kv_heads, self.num_kv_heads), dim=2)
-        if self.query_norm is not None and self.key_norm is not None:
-            q, k = self.query_norm(q), self.key_norm(k)
-        if rotation is not None:
-            q, k = rotate(q, *rotation), rotate(k, *rotation)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H or K, T, D)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)
-            k, v = k[:, :, view.first_key :], v[:, :, view.first_key :]  # (B, K, S, D)
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=view.mask,
-            is_causal=view.causal,
-            enable_gqa=self.num_heads != self.num_kv_heads,
-        )  # (B, H, T, D)
-        return self.output(y.transpose(1, 2).reshape(batch, time, -1))  # type: ignore[no-any-return]
-
-
-class GeluMLP(nn.Module):
-    """GPT-2's MLP: GELU in its tanh form (Hendrycks and Gimpel 2016) between two biased layers."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        """Lay out the two matrices."""
-        super().__init__()
-        self.up = nn.Linear(config.hidden_size, config.resolved_intermediate_size)
-        self.down = nn.Linear(config.resolved_intermediate_size, config.hidden_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, C)."""
-        return self.down(F.gelu(self.up(x), approximate="tanh"))  # type: ignore[no-any-return]
-
-
-class SwiGLUMLP(nn.Module):
-    """The gated MLP of Llama and Qwen; the rows of `gate_up.weight` are the gate's, then the up's."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        """Lay out the three matrices, two of them in one."""
-        super().__init__()
-        inner = config.resolved_intermediate_size
-        self.gate_up = nn.Linear(config.hidden_size, 2 * inner, bias=False)
-        self.down = nn.Linear(inner, config.hidden_size, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, C)."""
-        return self.down(swiglu(self.gate_up(x)))  # type: ignore[no-any-return]
-
-
-class RMSNorm(nn.Module):
-    """RMSNorm with a gain over the last dimension."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        """Lay out the gain."""
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x, scaled to a root mean square of one and by the gain."""
-        return rms_norm(x, self.weight, self.eps)
-
-
-def _norm(config: ModelConfig) -> nn.Module:
-    if config.family == "gpt2":
-        return nn.LayerNorm(config.hidden_size, eps=config.norm_eps)
-    return RMSNorm(config.hidden_size, config.norm_eps)
-
-
-def _places(start: int, end: int, cache: KVCache | None) -> slice | Tensor:
-    """Return the positions of the tokens: one range, or (B, T) where rows begin with padding."""
-    if cache is None or cache.padding is None:
-        return slice(start, end)
-    steps = torch.arange(start, end, device=cache.padding.device)
-    return (steps - cache.padding[:, None]).clamp_(min=0)
 
 
 def _rows_of(name: str, config: ModelConfig) -> tuple[int, ...]:

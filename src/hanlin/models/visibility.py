@@ -55,7 +55,7 @@ def see(
         mask = mask & (segment_ids[:, :, None] == segment_ids[:, None, :])  # (B, T, S)
     if padding is not None:
         # Padding sees itself, since a row of the softmax without any key is not a number.
-        mask = mask & (keys >= padding[:, None, None]) | (keys == queries)  # (B, T, S)
+        mask = (mask & (keys >= padding[:, None, None])) | (keys == queries)  # (B, T, S)
     return Visibility(mask[:, None] if mask.ndim == 3 else mask[None, None], False, first_key)
 
 

@@ -1,11 +1,11 @@
 """A run's folder: where everything lies, and the log of what happened.
 
-    runs/NAME/
-      recipe.toml   events.jsonl   metrics.jsonl   samples.jsonl   ledger.jsonl
-      corpus/       documents, tokens, manifest.json
-      tokenizer/    ngram/
-      stages/1-base/{checkpoints/, model/, result.json}
-      model/        the newest release          report.html, report.md
+runs/NAME/
+  recipe.toml   events.jsonl   metrics.jsonl   ledger.jsonl
+  corpus/       documents, tokens, manifest.json
+  tokenizer/    ngram/
+  stages/1-base/{checkpoints/, model/, result.json}
+  model/        the newest release          report.html, report.md
 """
 
 from __future__ import annotations
@@ -58,11 +58,6 @@ class RunFolder:
     def metrics(self) -> Path:
         """A line a logged step."""
         return self.root / "metrics.jsonl"
-
-    @property
-    def samples(self) -> Path:
-        """Sample texts over the steps."""
-        return self.root / "samples.jsonl"
 
     def tokens(self, part: str, split: str) -> Path:
         """The token shards of one split of one part."""

@@ -16,8 +16,14 @@ from hanlin.errors import DataError, RunError
 from hanlin.records import atomic_directory, sha256_file, sha256_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
-from hanlin.text import Document, Manifest, build_corpus, check_sources, iterate_documents
-from hanlin.text import load_manifest
+from hanlin.text import (
+    Document,
+    Manifest,
+    build_corpus,
+    check_sources,
+    iterate_documents,
+    load_manifest,
+)
 from hanlin.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
 
 __all__ = ["SPLITS", "prepare_corpus", "prepare_shards", "prepare_tokenizer"]
@@ -97,9 +103,7 @@ def _refuse_changed_sources(recipe: Recipe, folder: RunFolder, base: Path) -> No
         )
 
 
-def _training_texts(
-    recipe: Recipe, folder: RunFolder, config: TokenizerConfig
-) -> Iterator[str]:
+def _training_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) -> Iterator[str]:
     """Yield texts for the tokenizer: languages in equal shares of bytes as far as they reach."""
     budget = {"zh": config.train_megabytes * 5e5, "en": config.train_megabytes * 5e5}
     spare = config.train_megabytes * 5e4

@@ -15,7 +15,7 @@ from typing import Any
 
 from hanlin.config import Recipe, StageConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
-from hanlin.records import hold_folder, sha256_json, write_json, write_text
+from hanlin.records import hold_folder, sha256_file, sha256_json, write_json, write_text
 from hanlin.runs.assess import assess
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
@@ -80,19 +80,18 @@ class _Run:
             stage=stage,
             folder=place,
             start=self._start_of(stage),
-            tokens={part: self.folder.tokens(part, "train") for part in self._parts(stage)},
-            validation=[self.folder.tokens(part, "validation") for part in self._parts(stage)],
+            corpus=self.folder.corpus,
+            parts=self._parts(stage),
             tokenizer=tokenizer,
             metrics=self.folder.metrics,
-            samples=self.folder.samples,
-            event=self.folder.event,
+            events=self.folder.root / "events.jsonl",
             fingerprints={name: sha256_json(value) for name, value in inputs.items()},
             say=self.console.say,
         )
         result = run_stage(context)
-        assessed = assess(context, result, self.folder, self.console)
+        figures = assess(context, result, self.folder, self.console)
         publish_release(place / "model", self.folder.model)
-        write_json(place / "result.json", {**assessed, "inputs": inputs})
+        write_json(place / "result.json", {**figures, "inputs": inputs})
         self.folder.event("stage ends", stage=stage.name)
 
     def _inputs(
@@ -101,7 +100,7 @@ class _Run:
         """Everything that a stage's weights follow from."""
         training = stage.training.model_dump(mode="json")
         training["checkpoint"] = {}  # where and how often the state is saved changes no weight
-        parts = {part: manifest.parts[part].sha256 for part in self._parts(stage)}
+        parts = {part: manifest.parts[part].content for part in self._parts(stage)}
         weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in parts}
         start = self._start_of(stage)
         return {
@@ -175,8 +174,6 @@ def _read_result(place: Path) -> dict[str, Any] | None:
 
 
 def _fingerprint_of_release(folder: Path) -> str:
-    from hanlin.records import sha256_file
-
     path = folder / "model.safetensors"
     return sha256_file(path) if path.exists() else str(folder)
 

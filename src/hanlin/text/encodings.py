@@ -27,7 +27,9 @@ _CHINESE = ("gb18030", "big5hkscs")
 _WIDE = ("utf-16-le", "utf-16-be")
 _PLAUSIBLE = 0.4
 _WESTERN_SHARE = 0.25
-_ACCENTED = re.compile(r"(?<![^\x00-\x7f])[À-ÖØ-öø-ÿŠšŽžŒœŸ‘’“”–—…€£©®°«»·\xa0]{1,2}(?![^\x00-\x7f])")
+_ACCENTED = re.compile(
+    r"(?<![^\x00-\x7f])[À-ÖØ-öø-ÿŠšŽžŒœŸ‘’“”–—…€£©®°«»·\xa0]{1,2}(?![^\x00-\x7f])"
+)
 _SIGNATURES = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -113,8 +115,8 @@ def undecodable(
     offset = error.start if error else 0
     byte = error.object[offset] if error else data[0]
     return DataError(
-        f"{name} cannot be decoded: byte 0x{byte:02x} at offset {start + offset} is not {encoding}, "
-        "and UTF-8, UTF-16, GB18030, Big5 and Windows-1252 all fail or give implausible text. "
+        f"{name} cannot be decoded: byte 0x{byte:02x} at offset {start + offset} is no {encoding}. "
+        "UTF-8, UTF-16, GB18030, Big5 and Windows-1252 all fail or give implausible text. "
         "Convert the file with `iconv -f ENCODING -t UTF-8`, or repair or remove it."
     )
 

@@ -1,9 +1,9 @@
 """Texts as arrays of hashed units: one Han or kana character, or one word of letters and digits.
 
 Deduplication and the contamination check both compare runs of units, which are characters for
-Chinese and words for English, in one text or in a mixture, without naming a language. Everything is
-vectorised over code points: a word's hash is the polynomial of its code points modulo 2^64 (Karp and
-Rabin 1987), mixed so that all bits count. The hashes are the same in every process and release.
+Chinese and words for English, in one text or in a mixture, without naming a language. Everything
+is vectorised over code points: a word's hash is the polynomial of its code points modulo 2^64 (Karp
+and Rabin 1987), mixed so that all bits count. The hashes are the same in every process.
 
     python -m hanlin.text.units
 """
@@ -24,6 +24,7 @@ Array = npt.NDArray[np.uint64]
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that its powers never vanish modulo 2^64
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(31)
+_SINGLE, _WORD = 1, 2
 _NAMED_PLANES = 0x20000  # the planes above it hold Han characters and unassigned code points
 _HAN_PLANES = (0x20000, 0x323B0)
 _MARKUP = "#*\\/<>{}|_~^@=+&%$`[]"
@@ -60,14 +61,13 @@ def hash_units(text: str) -> Array:
     (4, True)
     """
     codes = codepoints(text.lower())
-    kinds = kinds_of(codes)
-    single = (kinds == Kind.HAN) | (kinds == Kind.KANA)
-    in_word = (kinds == Kind.LATIN) | (kinds == Kind.LETTER) | (kinds == Kind.DIGIT)
+    roles = _role_table()[codes]
+    in_word = roles == _WORD
     begins = in_word.copy()
     begins[1:] &= ~in_word[:-1]
     hashes = codes.astype(np.uint64)
     hashes[begins] = _hash_words(codes[in_word], np.flatnonzero(begins[in_word]))
-    return _mix(hashes[single | begins])
+    return _mix(hashes[begins | (roles == _SINGLE)])
 
 
 def hash_ngrams(units: Array, size: int) -> Array:
@@ -90,7 +90,7 @@ def _hash_words(codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]) -> 
     """Hash words that lie end to end in `codes`, each beginning at one of `starts`."""
     if not len(starts):
         return np.empty(0, np.uint64)
-    lengths = np.diff(starts, append=len(codes))
+    lengths = np.append(starts[1:], len(codes)) - starts
     offsets = np.arange(len(codes)) - np.repeat(starts, lengths)
     powers = np.cumprod(np.full(int(lengths.max()), _BASE))
     return np.add.reduceat(codes * powers[offsets], starts)
@@ -101,6 +101,15 @@ def _mix(hashes: Array) -> Array:
     mixed = (hashes ^ (hashes >> _SHIFT)) * _MIX
     mixed ^= mixed >> _SHIFT
     return mixed
+
+
+@functools.cache
+def _role_table() -> npt.NDArray[np.uint8]:
+    """Return whether a code point is a unit by itself, part of a word, or neither."""
+    roles = np.zeros(len(Kind), np.uint8)
+    roles[[Kind.HAN, Kind.KANA]] = _SINGLE
+    roles[[Kind.LATIN, Kind.LETTER, Kind.DIGIT]] = _WORD
+    return roles[_kind_table()]
 
 
 @functools.cache

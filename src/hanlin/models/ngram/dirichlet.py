@@ -42,7 +42,7 @@ class DirichletCounts(InterpolatedNgram):
         num_contexts = 1
         for level in levels:
             contexts = level.contexts(vocab_size)
-            totals = np.bincount(contexts, level.counts.astype(float), num_contexts)
+            totals = np.bincount(contexts, level.counts, num_contexts).astype(np.float64)
             prior = left_out[level.suffixes]
             alpha = _choose_strength(level, totals[contexts], prior)
             left_out = _leave_one_out(level, totals[contexts], prior, alpha)

@@ -81,13 +81,16 @@ class WordModel:
 
     def logprob(self, word: str, previous: str = _START) -> float:
         """Return ln p(word | previous); any string has one."""
-        unigram = (self.unigrams.get(word, 0) + self.alpha * self._spelling(word)) / (
-            self._total + self.alpha
-        )
-        pair = self.bigrams.get((previous, word), 0)
-        return math.log(
-            (pair + self.beta * unigram) / (self._followed.get(previous, 0) + self.beta)
-        )
+        return self._logprob_after(previous, word, self.probability(word))
+
+    def probability(self, word: str) -> float:
+        """Return p(word) whatever stands before it."""
+        count = self.unigrams.get(word, 0) + self.alpha * self._spelling(word)
+        return count / (self._total + self.alpha)
+
+    def _logprob_after(self, previous: str, word: str, unigram: float) -> float:
+        count = self.bigrams.get((previous, word), 0) + self.beta * unigram
+        return math.log(count / (self._followed.get(previous, 0) + self.beta))
 
     @cached_property
     def _total(self) -> int:
@@ -142,8 +145,9 @@ def _segment_run(text: str, model: WordModel, longest: int) -> list[str]:
         best.append({})
         for start in range(max(0, end - longest), end):
             word = text[start:end]
+            unigram = model.probability(word)
             best[end][start] = max(
-                (score + model.logprob(word, text[before:start]), before)
+                (score + model._logprob_after(text[before:start], word, unigram), before)
                 for before, (score, _) in best[start].items()
             )
     return _trace_back(text, best)

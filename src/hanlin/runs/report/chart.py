@@ -8,18 +8,19 @@ the one seen without it. Geometry is kept in one frame so that both agree.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from html import escape
 
-from hanlin.planning.units import exact
+from hanlin.planning.units import count, exact
 from hanlin.runs.report.blocks import Chart, Line
 from hanlin.runs.report.curves import smooth
 
 __all__ = ["SMOOTHING", "chart_svg", "spread_labels", "ticks"]
 
-SMOOTHING = 0.8
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 560, 44, 96, 12, 26
+SMOOTHING = 0.6
+_WIDTH, _LEFT, _TOP, _BOTTOM = 560, 44, 12, 26
 _LABEL_GAP = 15.0
 
 
@@ -60,7 +61,7 @@ def spread_labels(heights: Sequence[float], top: float, bottom: float) -> list[f
     """
     order = sorted(range(len(heights)), key=lambda place: heights[place])
     placed = list(heights)
-    for before, here in zip(order, order[1:], strict=False):
+    for before, here in itertools.pairwise(order):
         placed[here] = max(placed[here], placed[before] + _LABEL_GAP)
     limit = bottom
     for here in reversed(order):
@@ -75,6 +76,7 @@ class _Frame:
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.height = 180 if chart.small else 280
+        self.right = _WIDTH - (64 if chart.small else 96)
         steps = [point[0] for line in chart.lines for point in line.points]
         values = [point[3] for line in chart.lines for point in line.points]
         values += [reference.value for reference in chart.references]
@@ -84,22 +86,25 @@ class _Frame:
         self.low, self.high = low - pad if low < 0 else max(0.0, low - pad), high + pad
 
     def x(self, step: float) -> float:
-        width = _WIDTH - _LEFT - _RIGHT
-        return _LEFT + width * (step - self.first) / ((self.last - self.first) or 1.0)
+        return _LEFT + (self.right - _LEFT) * (step - self.first) / (
+            (self.last - self.first) or 1.0
+        )
 
     def y(self, value: float) -> float:
         height = self.height - _TOP - _BOTTOM
         return _TOP + height * (self.high - value) / (self.high - self.low)
 
     def grid(self) -> list[str]:
-        right, bottom = _WIDTH - _RIGHT, self.height - 8
+        right, bottom = self.right, self.height - 8
         marks = []
         for value in ticks(self.low, self.high, 3 if self.chart.small else 5):
             y = self.y(value)
-            marks.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            marks.append(
+                f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            )
             marks.append(
                 f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
-                f"{exact(value)}</text>"
+                f"{count(value) if value >= 10_000 else exact(value)}</text>"
             )
         for step in ticks(self.first, self.last, 5):
             marks.append(
@@ -110,7 +115,7 @@ class _Frame:
 
     def references(self) -> list[str]:
         return [
-            f'<line class="reference {reference.role}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" '
+            f'<line class="reference {reference.role}" x1="{_LEFT}" x2="{self.right}" '
             f'y1="{self.y(reference.value):.1f}" y2="{self.y(reference.value):.1f}"/>'
             for reference in self.chart.references
         ]
@@ -120,11 +125,14 @@ class _Frame:
         if not line.noisy:
             return [*self._path(line, values, line.role), *self._dots(line)]
         smoothed = smooth(values, SMOOTHING)
-        return [*self._path(line, values, f"{line.role} raw"), *self._path(line, smoothed, line.role)]
+        return [
+            *self._path(line, values, f"{line.role} raw"),
+            *self._path(line, smoothed, line.role),
+        ]
 
     def labels(self) -> list[str]:
-        named = [
-            (f"{line.label} {exact(_last(line))}", _last(line), line.role)
+        named: list[tuple[str, float, str]] = [
+            (f"{line.label} {_level(_last(line))}", _last(line), line.role)
             for line in self.chart.lines
             if line.points
         ]
@@ -132,7 +140,7 @@ class _Frame:
         heights = [self.y(value) for _, value, _ in named]
         placed = spread_labels(heights, _TOP, self.height - _BOTTOM)
         return [
-            f'<text class="label {role}" x="{_WIDTH - _RIGHT + 8}" y="{height + 4:.1f}">'
+            f'<text class="label {role}" x="{self.right + 8}" y="{height + 4:.1f}">'
             f"{escape(text)}</text>"
             for (text, _, role), height in zip(named, placed, strict=True)
         ]
@@ -153,6 +161,10 @@ class _Frame:
             f'cy="{self.y(point[3]):.1f}" r="2"/>'
             for point in line.points
         ]
+
+
+def _level(value: float) -> str:
+    return f"{value:.3f}" if 0.01 <= abs(value) < 100 else exact(value)
 
 
 def _last(line: Line) -> float:

@@ -69,7 +69,7 @@ def environment(facts: RunFacts) -> Section | None:
 
 def _health_charts(stage: Stage, suffix: str) -> list[Block]:
     wanted: list[tuple[str, str, Callable[[Table], Any], bool]] = [
-        ("grad-norm", "Gradient norm", lambda line: line.get("grad_norm"), True),
+        ("grad-norm", "Gradient norm", _gradient_norm, True),
         ("learning-rate", "Learning rate", lambda line: line.get("learning_rate"), False),
         ("speed", "Tokens per second", _speed, True),
     ]
@@ -80,6 +80,10 @@ def _health_charts(stage: Stage, suffix: str) -> list[Block]:
             line = Line("", points, "ink", noisy=noisy)
             charts.append(Chart(f"{key}-{stage.name}", title + suffix, (line,), small=True))
     return charts
+
+
+def _gradient_norm(line: Table) -> Any:
+    return line.get("gradient_norm", line.get("grad_norm"))
 
 
 def _speed(line: Table) -> Any:
@@ -94,7 +98,8 @@ def _skipped(stage: Stage) -> float:
 def _skipped_sentence(skipped: float) -> str:
     if not skipped:
         return "No step was skipped."
-    return f"{exact(skipped)} steps were skipped, for a loss that was not finite or that spiked."
+    steps = "1 step was" if skipped == 1 else f"{exact(skipped)} steps were"
+    return f"{steps} skipped, for a loss that was not finite or that spiked."
 
 
 def _events(events: list[Table]) -> Block:

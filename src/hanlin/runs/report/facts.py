@@ -21,7 +21,7 @@ from typing import Any
 
 from hanlin.records import read_jsonl
 
-__all__ = ["RunFacts", "Stage", "Table", "number", "read_run", "table"]
+__all__ = ["RunFacts", "Stage", "Table", "number", "read_run", "table", "tables"]
 
 Table = dict[str, Any]
 
@@ -100,6 +100,11 @@ def table(value: Any) -> Table:
     return value if isinstance(value, dict) else {}
 
 
+def tables(value: Any) -> list[Table]:
+    """Return the mappings of a list, and nothing of anything else."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
 def number(value: Any) -> float | None:
     """Return a finite number, or nothing."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -112,7 +117,7 @@ def _stages(
 ) -> Iterator[Stage]:
     results = _results(folder, problems)
     steps, evaluations = _split_metrics(logs["metrics"])
-    named = [str(entry.get("name")) for entry in _tables(recipe.get("stages"))]
+    named = [str(entry.get("name")) for entry in tables(recipe.get("stages"))]
     seen = [str(line.get("stage", "")) for line in [*logs["metrics"], *logs["samples"]]]
     for name in dict.fromkeys([*named, *results, *seen]):
         yield Stage(
@@ -140,15 +145,27 @@ def _split_metrics(lines: Iterable[Table]) -> tuple[list[Table], list[Table]]:
     steps: dict[tuple[str, float], Table] = {}
     evaluations: dict[tuple[str, float], Table] = {}
     for line in lines:
-        step = number(line.get("step"))
+        step, stage = number(line.get("step")), str(line.get("stage", ""))
         if step is None:
             continue
-        kind = evaluations if isinstance(line.get("evaluation"), dict) else steps
-        kind[str(line.get("stage", "")), step] = line
+        if isinstance(line.get("evaluation"), dict):
+            evaluations[stage, step] = line
+        elif line.get("kind", "train") == "train":
+            steps[stage, step] = line
+    placed = {key: _placed(line, key, steps) for key, line in evaluations.items()}
     return (
         [steps[key] for key in sorted(steps, key=lambda key: key[1])],
-        [evaluations[key] for key in sorted(evaluations, key=lambda key: key[1])],
+        [placed[key] for key in sorted(placed, key=lambda key: key[1])],
     )
+
+
+def _placed(line: Table, key: tuple[str, float], steps: Mapping[tuple[str, float], Table]) -> Table:
+    """Give an evaluation the tokens and the time of the training step that it came after."""
+    before = [step for stage, step in steps if stage == key[0] and step <= key[1]]
+    if "tokens" in line or not before:
+        return line
+    last = steps[key[0], max(before)]
+    return {**line, "tokens": last.get("tokens"), "time": last.get("time")}
 
 
 def _read_text(path: Path, problems: list[str]) -> str:
@@ -187,10 +204,6 @@ def _read_log(path: Path, problems: list[str]) -> list[Table]:
     except OSError as error:
         problems.append(f"{path.name} could not be read: {error.strerror}.")
         return []
-
-
-def _tables(value: Any) -> list[Table]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _leading_number(name: str) -> int:

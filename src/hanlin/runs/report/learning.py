@@ -8,12 +8,12 @@ from typing import Any
 from hanlin.planning.units import exact
 from hanlin.runs.report.blocks import Block, Chart, Line, Reference, Role, Sample, Samples, Section
 from hanlin.runs.report.curves import curve
-from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table
+from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table, tables
 from hanlin.runs.report.words import by_language, text_language
 
 __all__ = ["curves", "final_samples", "samples_over_time"]
 
-_SHOWN_STEPS = 6
+_SHOWN_STEPS = 5
 _ROLES: dict[str, Role] = {"zh": "accent", "en": "ink"}
 
 
@@ -107,8 +107,7 @@ def _spread(lines: Sequence[Table], most: int) -> list[Table]:
 
 
 def _entries(line: Table) -> list[Table]:
-    entries = line.get("samples")
-    return [table(entry) for entry in entries] if isinstance(entries, list) else []
+    return tables(line.get("samples"))
 
 
 def _prompts(lines: Sequence[Table]) -> list[str]:

@@ -55,7 +55,7 @@ def _block(block: blocks.Block) -> Iterator[str]:
 
 
 def _table(block: blocks.Table) -> Iterator[str]:
-    if not block.rows:
+    if not block.rows or not block.headers:
         return
     if block.caption:
         yield from (f"**{_inline(block.caption)}**", "")

@@ -15,10 +15,9 @@ def sentence(facts: RunFacts) -> str:
     model = table(facts.recipe.get("model"))
     family = str(model.get("family") or "").strip()
     parameters = _of_last(facts, "parameters")
-    what = f"a {family} model" if family else "a language model"
+    parts = [f"A {family} GPT" if family else "A GPT"]
     if parameters:
-        what = f"a {family} GPT of {count(parameters)} parameters".replace("a  GPT", "a GPT")
-    parts = [f"{facts.name}: {what}"]
+        parts.append(f"of {count(parameters)} parameters")
     tokens, seconds = _tokens(facts), _seconds(facts)
     languages = _languages(facts)
     if tokens:

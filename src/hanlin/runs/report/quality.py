@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hanlin.runs.report.blocks import Block, Section
+from hanlin.runs.report.blocks import Block, Prose, Section
 from hanlin.runs.report.blocks import Table as TableBlock
 from hanlin.runs.report.facts import RunFacts, Stage, Table, table
 from hanlin.runs.report.words import (
     by_language,
     generic_table,
+    is_interval,
     label,
     language_name,
     language_table,
     say,
+    sizes_sentence,
 )
 
 __all__ = ["claims", "evaluation"]
@@ -57,8 +59,11 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
         if split == _first_split(whole):
             rows |= {name: whole[name] for name in _BASELINES if name in whole}
         found = language_table(rows, f"{split.capitalize()} text{suffix}")
-        if found:
-            tables.append(found)
+        if not found:
+            continue
+        tables.append(found)
+        sizes = sizes_sentence(whole.get(split))
+        tables.extend([Prose(sizes)] if sizes else [])
     for name, value in whole.items():
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
             tables.append(_other(name, value, suffix))
@@ -75,7 +80,12 @@ def _first_split(whole: Table) -> str:
 def _other(name: str, value: Table, suffix: str) -> TableBlock:
     caption = f"{label(name).capitalize()}{suffix}"
     languages = by_language(value)
-    if not languages or set(value) - set(languages) - {"by_language"}:
+    nested = any(
+        isinstance(entry, dict) and not is_interval(entry)
+        for metrics in languages.values()
+        for entry in metrics.values()
+    )
+    if not languages or nested or set(value) - set(languages) - {"by_language"}:
         return generic_table(value, caption)
     metrics = dict.fromkeys(metric for entry in languages.values() for metric in entry)
     headers = ("", *(language_name(language) for language in languages))

@@ -2,108 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hanlin.planning.units import exact, size
 from hanlin.runs.report.blocks import Block, Fold, Samples, Section
 from hanlin.runs.report.blocks import Sample as TextSample
 from hanlin.runs.report.blocks import Table as TableBlock
-from hanlin.runs.report.facts import RunFacts, Table, number, table
-from hanlin.runs.report.words import generic_table, label, language_name, say
+from hanlin.runs.report.facts import RunFacts, Table, number, table, tables
+from hanlin.runs.report.words import label, language_name, matrix_table, say
 
 __all__ = ["corpus"]
 
-_COUNTS = ("documents", "bytes", "characters", "tokens")
-_APART = ("dropped", "mixture", "weights", "contamination")
+_NAMES = ("split", "language", "source")
+_COUNTS = ("documents", "bytes", "characters")
 
 
 def corpus(facts: RunFacts) -> Section | None:
-    """Return the corpus as its manifest tells it."""
-    parts = _parts(facts.manifest)
-    if not parts:
-        return None
+    """Return the corpus as its manifest tells it, part by part."""
+    parts = {str(name): table(part) for name, part in table(facts.manifest.get("parts")).items()}
     blocks: list[Block] = []
     for name, part in parts.items():
-        suffix = f" · {name}" if len(parts) > 1 else ""
-        counted = _count_table(part, f"Documents kept{suffix}")
-        blocks.extend([counted] if counted else [])
-        blocks.extend(_dropped(table(part.get("dropped")), suffix))
-    for key in _APART[1:]:
-        found = facts.manifest.get(key) or {
-            name: part[key] for name, part in parts.items() if part.get(key)
-        }
-        if found:
-            blocks.append(generic_table({"all": found} if number(found) else found, _heading(key)))
+        blocks.extend(_part(part, f" · {name}" if len(parts) > 1 else ""))
     return Section("corpus", "Corpus", tuple(blocks)) if blocks else None
 
 
-def _heading(key: str) -> str:
-    return {"weights": "Mixture"}.get(key, label(key).capitalize())
+def _part(part: Table, suffix: str) -> list[Block]:
+    blocks: list[Block] = []
+    amounts = tables(part.get("amounts"))
+    if amounts:
+        blocks.append(_amounts(amounts, f"Documents kept{suffix}"))
+    mixture = table(part.get("mixture"))
+    if len(mixture) > 1:
+        blocks.append(matrix_table(mixture, f"Mixture, shares of the training bytes{suffix}"))
+    blocks.extend(_dropped(table(part.get("dropped")), suffix))
+    contamination = table(part.get("contamination"))
+    if contamination:
+        caption = f"Held-out text that also stands in training text{suffix}"
+        blocks.append(matrix_table(contamination, caption))
+    return blocks
 
 
-def _parts(manifest: Table) -> dict[str, Table]:
-    parts = manifest.get("parts")
-    if isinstance(parts, list):
-        return {
-            str(table(part).get("name") or place): table(part) for place, part in enumerate(parts)
-        }
-    found = {str(name): table(part) for name, part in table(parts).items()}
-    return found or ({"all": manifest} if manifest else {})
-
-
-def _count_table(part: Table, caption: str) -> TableBlock | None:
-    leaves = list(_leaves({k: v for k, v in part.items() if k not in _APART}, ()))
-    keys = [key for key in _COUNTS if any(key in leaf for _, leaf in leaves)]
-    if not keys:
-        return None
+def _amounts(amounts: list[Table], caption: str) -> TableBlock:
     rows = [
-        (" · ".join(language_name(name) for name in path) or "all", *_counts(leaf, keys))
-        for path, leaf in leaves
+        (*(_name(key, amount) for key in _NAMES), *(_count(key, amount) for key in _COUNTS))
+        for amount in amounts
     ]
-    return TableBlock(("", *keys), tuple(rows), caption)
+    totals = {key: sum(number(a.get(key)) or 0.0 for a in amounts) for key in _COUNTS}
+    if len(rows) > 1:
+        rows.append(("all", "", "", *(_count(key, totals) for key in _COUNTS)))
+    return TableBlock((*_NAMES, *_COUNTS), tuple(rows), caption)
 
 
-def _counts(leaf: Table, keys: list[str]) -> Iterator[str]:
-    for key in keys:
-        value = number(leaf.get(key))
-        yield "—" if value is None else size(value) if key == "bytes" else exact(value)
+def _name(key: str, amount: Table) -> str:
+    name = str(amount.get(key, ""))
+    return language_name(name) if key == "language" else name
 
 
-def _leaves(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Table]]:
-    """Yield the innermost tables that count documents or bytes, each with the names above it."""
-    if any(number(value.get(key)) is not None for key in _COUNTS):
-        yield path, dict(value)
-    for name, entry in value.items():
-        if isinstance(entry, dict):
-            yield from _leaves(entry, (*path, str(name)))
+def _count(key: str, amount: Table) -> str:
+    value = number(amount.get(key))
+    return "—" if value is None else size(value) if key == "bytes" else exact(value)
 
 
 def _dropped(dropped: Table, suffix: str) -> list[Block]:
     if not dropped:
         return []
-    rows, folded = [], []
-    for reason, entry in dropped.items():
-        rows.append((label(str(reason)), say("count", _dropped_count(entry))))
-        samples = table(entry).get("samples")
-        items = tuple(_dropped_sample(sample) for sample in samples or [])
-        folded.extend([Samples(label(str(reason)), items, clipped=True)] if items else [])
-    blocks: list[Block] = [
-        TableBlock(("reason", "documents"), tuple(rows), f"Documents dropped{suffix}")
+    rows = tuple(
+        (label(reason), say("count", _how_many(entry))) for reason, entry in dropped.items()
+    )
+    blocks: list[Block] = [TableBlock(("reason", "documents"), rows, f"Documents dropped{suffix}")]
+    samples = [
+        Samples(label(reason), items, clipped=True)
+        for reason, entry in dropped.items()
+        if (items := _samples(table(entry).get("samples")))
     ]
-    if folded:
-        blocks.append(Fold("Samples of what was dropped", tuple(folded)))
+    if samples:
+        blocks.append(Fold("Samples of what was dropped", tuple(samples)))
     return blocks
 
 
-def _dropped_count(entry: Any) -> Any:
-    whole = table(entry)
-    return whole.get("count", whole.get("documents")) if whole else entry
+def _how_many(entry: Any) -> Any:
+    return entry.get("count") if isinstance(entry, dict) else entry
 
 
-def _dropped_sample(sample: Any) -> TextSample:
-    whole = table(sample)
-    if not whole:
-        return TextSample("", "", str(sample))
-    where = str(whole.get("id") or whole.get("source") or "")
-    return TextSample(where, "", str(whole.get("text") or whole.get("sample") or ""))
+def _samples(entries: Any) -> tuple[TextSample, ...]:
+    if not isinstance(entries, list):
+        return ()
+    return tuple(TextSample("", "", str(entry)) for entry in entries)

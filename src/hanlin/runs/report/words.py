@@ -16,10 +16,13 @@ from hanlin.runs.report.facts import Table, number, table
 __all__ = [
     "by_language",
     "generic_table",
+    "is_interval",
     "label",
     "language_name",
     "language_table",
+    "matrix_table",
     "say",
+    "sizes_sentence",
     "text_language",
 ]
 
@@ -39,20 +42,22 @@ _LABELS = {
     "ngram": "n-gram",
     "mfu": "MFU",
     "flops": "FLOPs",
+    "seconds": "time",
     "flops_per_second": "FLOPs per second",
 }
-_SHARES = ("share", "accuracy", "mfu", "rate", "repetition", "distinct")
+_SIZES = ("documents", "lossy_documents", "tokens", "bytes", "characters", "texts", "units")
+_SHARES = ("share", "accuracy", "mfu", "repetition", "distinct", "natural", "weighted")
 _TRADITIONAL = frozenset("這們個來說時國過對會為開樣還關東車長門問間見學語書話後從應經電頭馬鳥魚")
 _SIMPLIFIED = frozenset("这们个来说时国过对会为开样还关东车长门问间见学语书话后从应经电头马鸟鱼")
 
 
 def label(key: str) -> str:
-    """Return what a key is called.
+    """Return what a key is called; units that `say` writes beside the value are left out.
 
-    >>> label("bits_per_byte"), label("longest_match")
-    ('bits per byte', 'longest match')
+    >>> label("bits_per_byte"), label("peak_memory_bytes"), label("training_seconds")
+    ('bits per byte', 'peak memory', 'training')
     """
-    return _LABELS.get(key, key.replace("_", " "))
+    return _LABELS.get(key) or key.removesuffix("_seconds").removesuffix("_bytes").replace("_", " ")
 
 
 def language_name(key: str) -> str:
@@ -68,6 +73,8 @@ def say(key: str, value: Any) -> str:
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if is_interval(value):
+        return _say_interval(key, value)
     found = number(value)
     if found is None:
         return _say_other(key, value)
@@ -84,6 +91,26 @@ def say(key: str, value: Any) -> str:
     if 0 <= found <= 1 and any(word in key for word in _SHARES):
         return share(found)
     return exact(found)
+
+
+def is_interval(value: Any) -> bool:
+    """Return whether a value is a measure with its bounds: value, low and high."""
+    return isinstance(value, dict) and {"value", "low", "high"} <= value.keys()
+
+
+def sizes_sentence(value: Any) -> str:
+    """Say on how much text by language an evaluation stands; empty where it does not say.
+
+    >>> sizes_sentence({"zh": {"documents": 12, "bytes": 34_000}})
+    'Measured on 12 Chinese documents (34.0 kB).'
+    """
+    parts = []
+    for language, metrics in by_language(value).items():
+        documents, length = number(metrics.get("documents")), number(metrics.get("bytes"))
+        if documents is not None and length is not None:
+            name = language_name(language)
+            parts.append(f"{exact(documents)} {name} documents ({size(length)})")
+    return f"Measured on {' and '.join(parts)}." if parts else ""
 
 
 def by_language(value: Any) -> dict[str, Table]:
@@ -105,10 +132,11 @@ def language_table(rows: Mapping[str, Any], caption: str) -> blocks.Table | None
             for languages in systems.values()
             for language, metrics in languages.items()
             for metric, value in metrics.items()
-            if number(value) is not None
+            if metric not in _SIZES and (number(value) is not None or is_interval(value))
         )
     )
-    columns.sort(key=lambda column: list(dict.fromkeys(m for m, _ in columns)).index(column[0]))
+    metrics = list(dict.fromkeys(metric for metric, _ in columns))
+    columns.sort(key=lambda column: metrics.index(column[0]))
     if not columns:
         return None
     headers = ("", *(f"{label(metric)}, {language}" for metric, language in columns))
@@ -126,6 +154,16 @@ def generic_table(value: Any, caption: str, *, headers: tuple[str, str] = ("", "
     return blocks.Table(headers, rows, caption)
 
 
+def matrix_table(value: Mapping[str, Any], caption: str) -> blocks.Table:
+    """Return a table of tables as one row a name and one column a key."""
+    keys = list(dict.fromkeys(key for entry in value.values() for key in table(entry)))
+    rows = tuple(
+        (str(name), *(say(key, table(entry).get(key)) for key in keys))
+        for name, entry in value.items()
+    )
+    return blocks.Table(("", *(label(key) for key in keys)), rows, caption)
+
+
 def text_language(text: str) -> str:
     """Guess the `lang` attribute of a text: Chinese where a tenth of it is Han, else English.
 
@@ -140,6 +178,14 @@ def text_language(text: str) -> str:
     return "zh-Hant" if traditional > simplified else "zh-Hans"
 
 
+def _say_interval(key: str, value: Table) -> str:
+    """Say a measure with its bounds; one that counts successes is a share."""
+    unit = "share" if "successes" in value else key
+    if number(value["value"]) is None:
+        return "—"
+    return f"{say(unit, value['value'])} ({say(unit, value['low'])} to {say(unit, value['high'])})"
+
+
 def _cell(languages: Mapping[str, Table], metric: str, language: str) -> str:
     value = languages.get(language, {}).get(metric)
     return "—" if value is None else say(metric, value)
@@ -148,7 +194,7 @@ def _cell(languages: Mapping[str, Table], metric: str, language: str) -> str:
 def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for key, entry in value.items():
         here = (*path, language_name(key) if key in _LANGUAGES else label(str(key)))
-        if isinstance(entry, dict) and entry:
+        if isinstance(entry, dict) and entry and not is_interval(entry):
             yield from _flat(entry, here)
         else:
             yield " · ".join(here), say(str(key), entry)

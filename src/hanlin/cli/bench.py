@@ -1,0 +1,112 @@
+"""`hanlin bench train|data`: how fast this machine trains, and how fast it prepares text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from hanlin.cli._command import Common, parse_one_of, show
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Common):
+    """Time training steps of a preset on random tokens."""
+
+    preset: str = "14m"
+    """A named size, such as 4m, 14m or gpt3-small."""
+    steps: int = 8
+    """Steps to time, after two that are not counted."""
+    rows: int = 16
+    """Sequences a step."""
+    context_length: int = 256
+    """Tokens a sequence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Common):
+    """Time cleaning and encoding of text files."""
+
+    text: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Files or folders of text; the toy world without any."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the verb."""
+    kinds = {"train": Train, "data": Data}
+    example = "hanlin bench train --preset 4m --json"
+    options = parse_one_of(kinds, "bench", arguments, example=example)
+    result = _train(options) if isinstance(options, Train) else _data(options)
+    show(options, result, "\n".join(f"{key:<24} {value}" for key, value in result.items()))
+    return 0
+
+
+def _train(options: Train) -> dict[str, Any]:
+    import tempfile
+
+    import numpy as np
+
+    from hanlin.config import ModelConfig, TrainingConfig
+    from hanlin.models import build_model, count_parameters, resolve_model
+    from hanlin.objectives import NextToken
+    from hanlin.records import read_jsonl
+    from hanlin.training import train
+
+    asked = ModelConfig(preset=options.preset, context_length=options.context_length)
+    config = resolve_model(asked, 8192)
+    shape = (options.rows, options.context_length + 1)
+
+    class RandomBatches:
+        def batch(self, step: int, rank: int, world_size: int) -> Any:
+            return np.random.default_rng(step).integers(100, 8192, shape, dtype=np.int32)
+
+    training = TrainingConfig(
+        steps=options.steps + 2, batch_tokens=options.rows * options.context_length, log_every=1
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        model = build_model(config, seed=1)
+        train(model, NextToken(), RandomBatches(), training, folder=Path(folder), seed=1)
+        lines = [r for r in read_jsonl(Path(folder) / "metrics.jsonl") if r["kind"] == "train"]
+    speeds = sorted(line["time"]["tokens_per_second"] for line in lines[2:])
+    return {
+        "preset": options.preset,
+        "parameters": count_parameters(config).total,
+        "tokens_per_second": speeds[len(speeds) // 2],
+        "slowest": speeds[0],
+        "fastest": speeds[-1],
+        "mfu": lines[-1]["time"]["mfu"],
+    }
+
+
+def _data(options: Data) -> dict[str, Any]:
+    import tempfile
+
+    from hanlin.config import CorpusConfig, SourceConfig, WorldConfig
+    from hanlin.text import build_corpus, iterate_documents
+    from hanlin.tokenizers import train_tokenizer
+
+    sources = tuple(SourceConfig(path=str(path.absolute())) for path in options.text)
+    world = SourceConfig(name="world", world=WorldConfig(stories=10_000))
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        config = CorpusConfig(sources=sources or (world,))
+        manifest = build_corpus(config, Path(folder), base=Path.cwd())
+        cleaned = time.monotonic()
+        texts = [d.text for d in iterate_documents(Path(folder), "main", "train")]
+        tokenizer = train_tokenizer("bpe", texts, 4096)
+        trained = time.monotonic()
+        tokens = sum(len(ids) for ids in tokenizer.encode_batch(texts))
+        encoded = time.monotonic()
+    megabytes = sum(part.bytes() for part in manifest.parts.values()) / 1e6
+    return {
+        "megabytes": round(megabytes, 2),
+        "clean_megabytes_per_second": round(megabytes / (cleaned - start), 2),
+        "train_tokenizer_seconds": round(trained - cleaned, 2),
+        "encode_tokens_per_second": round(tokens / (encoded - trained)),
+    }

@@ -1,0 +1,56 @@
+"""Measures of a model: bits per byte, accuracy, repetition, novelty, minimal pairs, separation.
+
+A measure asks a `Scorer` (a decoder, an n-gram model, the uniform baseline) or takes texts, and
+returns a frozen result with `as_dict()`.
+"""
+
+from hanlin.evaluation.accuracy import next_character_accuracy
+from hanlin.evaluation.bits import Bits, BitsReport, Saving, bits_per_byte, bits_saved
+from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
+from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
+from hanlin.evaluation.novelty import Novelty, measure_novelty
+from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
+from hanlin.evaluation.repetition import Repetition, measure_repetition
+from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
+from hanlin.evaluation.scorers import (
+    DecoderScorer,
+    MixtureScorer,
+    NgramScorer,
+    Scorer,
+    UniformScorer,
+)
+from hanlin.evaluation.separation import Separation, measure_separation
+
+__all__ = [
+    "Bits",
+    "BitsReport",
+    "DecoderScorer",
+    "HeldOutDocument",
+    "Interval",
+    "MinimalPair",
+    "MixtureScorer",
+    "NgramScorer",
+    "Novelty",
+    "PairsReport",
+    "Repetition",
+    "Saving",
+    "Scorer",
+    "SentenceScore",
+    "Separation",
+    "Share",
+    "TokenScore",
+    "UniformScorer",
+    "bits_per_byte",
+    "bits_saved",
+    "bootstrap_ratio",
+    "encode_documents",
+    "measure_novelty",
+    "measure_pairs",
+    "measure_repetition",
+    "measure_separation",
+    "next_character_accuracy",
+    "read_pairs",
+    "score_sentence",
+    "short_language",
+    "wilson_interval",
+]

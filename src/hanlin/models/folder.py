@@ -1,0 +1,153 @@
+"""A released model: a folder in Hugging Face layout, written whole and read with suspicion.
+
+    config.json              the shape, as transformers names it
+    model.safetensors        the weights, as transformers names them; above 2 GB in shards with
+                             model.safetensors.index.json
+    generation_config.json   how texts begin, end and are drawn
+    README.md                the model card, if one is given
+    tokenizer.json ...       whatever the tokenizer writes of itself
+
+Tied weights are stored once. The header of each file of weights holds a SHA-256 of them, so that a
+folder that was altered on disk or on the way is noticed. No pickle is ever opened.
+
+    python -m hanlin.models.folder
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hanlin.config import ModelConfig, SamplingConfig
+from hanlin.errors import ModelError
+from hanlin.models.decoder import Decoder
+from hanlin.models.names import from_released, rules, to_released
+from hanlin.models.translation import from_hf_config, to_hf_config
+from hanlin.models.weights import read_weights, write_weights
+from hanlin.records import atomic_directory, write_json, write_text
+
+if TYPE_CHECKING:
+    from hanlin.tokenizers import Tokenizer
+
+__all__ = ["load_release", "read_config", "save_release"]
+
+
+def save_release(
+    folder: Path,
+    model: Decoder,
+    *,
+    tokenizer: Tokenizer | None = None,
+    card: str | None = None,
+    sampling: SamplingConfig | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a model as a folder that takes the place of `folder` once it is whole.
+
+    `card` is the text of README.md, `sampling` what generation_config.json proposes, and `dtype`
+    that of the stored weights (the model's own if None).
+    """
+    stored = dtype or model.embedding.weight.dtype
+    name = str(stored).removeprefix("torch.")
+    eos = tokenizer.eot_id if tokenizer is not None else None
+    tensors = to_released(model.state_dict(), model.config)
+    with atomic_directory(Path(folder)) as target:
+        if tokenizer is not None:
+            tokenizer.save(target)
+        config = to_hf_config(model.config, eos_token_id=eos, dtype=name)
+        write_json(target / "config.json", config)
+        write_json(target / "generation_config.json", _generation_config(tokenizer, sampling))
+        if card is not None:
+            write_text(target / "README.md", card)
+        write_weights(target, {key: value.to("cpu", stored) for key, value in tensors.items()})
+
+
+def load_release(
+    folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Decoder:
+    """Read a model from a folder of ours or of transformers, ready to generate (`eval` mode).
+
+    Raises:
+        ModelError: if the folder is missing, incomplete, altered, of an unknown kind, or holds
+            its weights only as a pickle.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    with torch.device("meta"):
+        model = Decoder(config)
+    expected: dict[str, tuple[int, ...]] = {}
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for rule in rules(config):
+        expected |= rule.shapes(shapes[rule.ours])
+    tensors = read_weights(folder, expected)
+    state = {
+        name: tensor.to(device, dtype, copy=True).contiguous()
+        for name, tensor in from_released(tensors, config).items()
+    }
+    model.load_state_dict(state, assign=True)
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    return model.eval()
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Return the shape of the model in a folder, without its weights.
+
+    Raises:
+        ModelError: if there is no config.json, or it describes no model that can be read.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        raw: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{folder} holds no model: config.json is missing. Give a released folder or a run."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}. Copy the folder anew from where it came from."
+        ) from error
+    if not isinstance(raw, dict):
+        raise ModelError(f"{path} holds {type(raw).__name__} where an object must be.")
+    return from_hf_config(raw, str(path))
+
+
+def _generation_config(
+    tokenizer: Tokenizer | None, sampling: SamplingConfig | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {"_from_model_config": tokenizer is None}
+    if tokenizer is not None:
+        ends = [tokenizer.eot_id]
+        if (turn := tokenizer.control.get("<|im_end|>")) is not None:
+            ends.append(turn)
+        eot = tokenizer.eot_id
+        settings = {"bos_token_id": eot, "eos_token_id": ends, "pad_token_id": eot}
+    if sampling is not None:
+        settings |= {
+            "do_sample": sampling.temperature > 0,
+            "max_new_tokens": sampling.max_tokens,
+            "repetition_penalty": sampling.repetition_penalty,
+        }
+    if sampling is not None and sampling.temperature > 0:
+        settings |= {
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            **({"min_p": sampling.min_p} if sampling.min_p else {}),
+        }
+    return settings
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    from hanlin.models.build import build_model
+
+    shape = ModelConfig(vocab_size=512, hidden_size=64, num_layers=2, num_heads=2)
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory) / "model"
+        save_release(place, build_model(shape, seed=1), card="# A tiny model\n")
+        print(sorted(file.name for file in place.iterdir()))
+        print(load_release(place).config)

@@ -1,0 +1,76 @@
+"""What the training loop asks of an objective, and what an objective asks of a model.
+
+An objective returns a *sum* over what it counted (tokens, as a rule) and the *weight* of that sum;
+it never takes a mean. The loop adds sums and weights over microbatches and processes and divides
+once, by the global weight. So packing, accumulation and the number of processes never change the
+mathematics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from hanlin.errors import ModelError
+
+__all__ = ["LanguageModel", "Loss", "Objective", "StateDict", "head_weight"]
+
+StateDict = dict[str, Any]
+Prepared = TypeVar("Prepared")
+
+
+class Loss(NamedTuple):
+    """What one microbatch contributes."""
+
+    sum: Tensor
+    """Scalar, summed over what was counted, in nats; its gradient is what is learnt from."""
+    weight: Tensor | float
+    """How much was counted: the number of tokens, as a rule."""
+    parts: Mapping[str, Tensor]
+    """Named sums that are logged after division by the same weight; they carry no gradient."""
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """What a fused loss needs of a decoder: its hidden states, and the head as one matrix."""
+
+    embedding: nn.Embedding
+    """The embedding, (V, C)."""
+    unembedding: nn.Linear | None
+    """The head's own matrix (V, C); None where the head shares the embedding's."""
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Map token ids (B, T) to hidden states (B, T, C) that are ready for the head."""
+
+
+class Objective(Protocol[Prepared]):
+    """What a step minimises; it may hold state of its own, such as a critic."""
+
+    def prepare(self, batch: Tensor, model: nn.Module, generator: torch.Generator) -> Prepared:
+        """Turn rows of token ids (B, T + 1) into what `loss` needs; all chance is drawn here."""
+
+    def loss(self, model: nn.Module, prepared: Prepared) -> Loss:
+        """Return the sum, its weight and its parts for one microbatch."""
+
+    def state_dict(self) -> StateDict:
+        """Return all state as tensors and plain JSON values, by name."""
+
+    def load_state_dict(self, state: StateDict) -> None:
+        """Take back what `state_dict` gave."""
+
+
+def head_weight(model: nn.Module) -> Tensor:
+    """Return the head's matrix (V, C), which may be the embedding's.
+
+    Raises:
+        ModelError: the model has no such matrix, so that a fused loss cannot work on it.
+    """
+    if not isinstance(model, LanguageModel):
+        raise ModelError(
+            f"{type(model).__name__} has no `hidden`, `embedding` and `unembedding`, which the "
+            "fused cross-entropy needs. Give it those, or train it with an objective of its own."
+        )
+    return (model.embedding if model.unembedding is None else model.unembedding).weight

@@ -1,0 +1,182 @@
+"""What training really takes here: a few steps of the very model at the very batch, in a process
+of its own, so that its memory is told apart from everything else's.
+
+    python -m hanlin.planning.probe MODEL_AND_TRAINING.json     (the process that is started)
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hanlin.config import ModelConfig, TrainingConfig
+from hanlin.errors import HanlinError
+
+__all__ = ["Speed", "probe_training"]
+
+_SECONDS = 8.0
+_LEAST_STEPS = 3
+_MOST_STEPS = 12
+_SCORED_TOKENS = 16_384
+_WRITTEN_TOKENS = 24
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a model did on this machine."""
+
+    step_seconds: float
+    """Median time of an optimiser step."""
+    steps: int
+    """Steps that were timed."""
+    score_tokens_per_second: float
+    """Held-out tokens scored in a second."""
+    decode_seconds: float
+    """Time to write one token of one text."""
+    peak_bytes: float
+    """Largest resident size of the process."""
+    microbatch: int
+    placement: str
+    peak_flops: float
+    """Operations a second of a large matrix product, measured in the same process."""
+
+
+def probe_training(
+    model: ModelConfig,
+    training: TrainingConfig,
+    *,
+    document_tokens: int = 400,
+    seconds: float = _SECONDS,
+) -> Speed:
+    """Train a resolved model on random tokens for a few steps in a fresh process.
+
+    Args:
+        model: the complete shape.
+        training: the batch, the optimiser and the precision; its length is not kept.
+        document_tokens: tokens of a typical held-out document, which scoring cuts into windows.
+        seconds: time for the steps; at least three are done.
+
+    Raises:
+        HanlinError: the process failed, for want of memory as a rule.
+    """
+    task = {
+        "model": model.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
+        "document_tokens": document_tokens,
+        "seconds": seconds,
+    }
+    finished = subprocess.run(
+        [sys.executable, "-m", "hanlin.planning.probe"],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        reason = finished.stderr.strip().splitlines()[-1:] or ["it was killed"]
+        raise HanlinError(
+            f"The probe ended with code {finished.returncode}: {reason[0]}. If memory ran out, set "
+            "training.microbatch or take a smaller model; without a probe: `hanlin plan --no-probe`."
+        )
+    return Speed(**json.loads(finished.stdout.splitlines()[-1]))
+
+
+def _measure(task: dict[str, Any]) -> Speed:
+    """Do the measurement in this process."""
+    import numpy as np
+    import torch
+
+    from hanlin.models import build_model
+    from hanlin.objectives import NextToken
+    from hanlin.planning.machine import peak_memory
+    from hanlin.training import World, choose_placement, keep_buffers, measure_peak_flops
+    from hanlin.training.step import Stepper, choose_microbatch
+
+    shape = ModelConfig(**task["model"])
+    training = TrainingConfig(**task["training"])
+    keep_buffers()
+    model = build_model(shape, seed=0)
+    placement = choose_placement("auto", training.precision)
+    length = shape.context_length
+    num_rows = max(1, training.batch_tokens // length)
+    microbatch = training.microbatch or choose_microbatch(model, num_rows, length)
+    stepper = Stepper(
+        model,
+        NextToken(),
+        training,
+        placement=placement,
+        world=World(),
+        seed=0,
+        microbatch=microbatch,
+    )
+    model.train()
+    draw = np.random.default_rng(0)
+    rows = draw.integers(0, shape.vocab_size, (num_rows, length + 1), dtype=np.int32)
+    times = _repeat(lambda step: stepper.run(step, rows), task["seconds"])
+    score = _time_scoring(model, task["document_tokens"], draw)
+    decode = _time_decoding(model)
+    stepper.state_dict()
+    memory = peak_memory()
+    if placement.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated()
+    return Speed(
+        step_seconds=statistics.median(times),
+        steps=len(times),
+        score_tokens_per_second=score,
+        decode_seconds=decode,
+        peak_bytes=float(memory),
+        microbatch=microbatch,
+        placement=str(placement),
+        peak_flops=measure_peak_flops(placement),
+    )
+
+
+def _repeat(work: Callable[[int], object], seconds: float) -> list[float]:
+    """Time a piece of work again and again; the first time, which warms up, does not count."""
+    work(0)
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < _MOST_STEPS:
+        before = time.perf_counter()
+        work(len(times) + 1)
+        times.append(time.perf_counter() - before)
+        elapsed = time.perf_counter() - began
+        if elapsed > seconds and (len(times) >= _LEAST_STEPS or elapsed > _PATIENCE):
+            break
+    return times
+
+
+def _time_scoring(model: Any, document_tokens: int, draw: Any) -> float:
+    from hanlin.evaluation.scorers import DecoderScorer
+
+    count = max(1, _SCORED_TOKENS // document_tokens)
+    documents = draw.integers(0, model.config.vocab_size, (count, document_tokens))
+    scorer = DecoderScorer(model.eval())
+    began = time.perf_counter()
+    scorer.score(list(documents))
+    return float(documents.size / (time.perf_counter() - began))
+
+
+def _time_decoding(model: Any) -> float:
+    import torch
+
+    with torch.inference_mode():
+        cache = model.new_cache(1, min(model.config.context_length, 8 + _WRITTEN_TOKENS))
+        ids = torch.zeros(1, 1, dtype=torch.long, device=next(model.parameters()).device)
+        model(ids, cache=cache)
+        began = time.perf_counter()
+        count = min(_WRITTEN_TOKENS, model.config.context_length - 2)
+        for _ in range(count):
+            model(ids, cache=cache)[:, -1].float().softmax(-1).sum().item()
+    return (time.perf_counter() - began) / count
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_measure(json.load(sys.stdin)))))

@@ -1,0 +1,198 @@
+"""What is measured when a stage is done, once, on text that nothing was tuned on.
+
+The GPT stands beside an n-gram model over the same tokens and beside the uniform distribution: bits
+per byte and next-character accuracy by language on the test split; then repetition and novelty of
+texts that it writes freely, beside the same measures of held-out human text.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hanlin.evaluation import (
+    DecoderScorer,
+    HeldOutDocument,
+    NgramScorer,
+    Scorer,
+    UniformScorer,
+    bits_per_byte,
+    measure_novelty,
+    measure_repetition,
+    next_character_accuracy,
+    short_language,
+)
+from hanlin.generation import Engine
+from hanlin.models import count_parameters, flops_per_token
+from hanlin.models.ngram import KneserNey
+from hanlin.records import sha256_json
+from hanlin.runs.console import Console
+from hanlin.runs.folder import RunFolder
+from hanlin.stages import StageContext, StageResult
+from hanlin.text import Document, find_language, iterate_documents
+from hanlin.tokenizers import Tokenizer
+
+__all__ = ["assess", "describe_samples", "load_ngram", "measure_scorers", "prepare_ngram"]
+
+_ACCURACY_POSITIONS = 1000
+
+
+def assess(
+    context: StageContext, result: StageResult, folder: RunFolder, console: Console
+) -> dict[str, Any]:
+    """Return a stage's figures, as they go into its result.json."""
+    shape, training = result.model.config, result.training
+    parameters = count_parameters(shape)
+    figures = {
+        "stage": context.stage.name,
+        "kind": context.stage.kind,
+        "steps": training.steps,
+        "tokens": training.tokens,
+        "parameters": parameters.total,
+        "parameters_non_embedding": parameters.non_embedding,
+        "flops": training.tokens * flops_per_token(shape),
+        "seconds": training.seconds,
+        "tokens_per_second": training.tokens / max(training.seconds, 1e-9),
+        "skipped": training.skipped,
+    }
+    with console.phase("Measuring on the test split"):
+        figures["evaluation"] = _evaluate(context, result, folder, console)
+    return figures
+
+
+def prepare_ngram(context: StageContext, folder: RunFolder, console: Console) -> KneserNey | None:
+    """Return the run's n-gram baseline, fitted on the training tokens unless it is there."""
+    settings = context.recipe.evaluation
+    if not settings.ngram_order:
+        return None
+    wanted = sha256_json([settings.ngram_order, settings.ngram_tokens, dict(context.fingerprints)])
+    place = folder.ngram / wanted[:12]
+    if (place / "config.json").exists():
+        return KneserNey.load(place)
+    with console.phase(f"Fitting the Kneser-Ney baseline of order {settings.ngram_order}"):
+        documents = _training_tokens(context, settings.ngram_tokens)
+        model = KneserNey.fit(documents, settings.ngram_order, context.tokenizer.vocab_size)
+        model.save(place)
+    return model
+
+
+def measure_scorers(
+    scorers: Mapping[str, Scorer],
+    tokenizer: Tokenizer,
+    documents: Sequence[HeldOutDocument],
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure scorers on the same documents; the overall figures are those of the first."""
+    reports = {name: bits_per_byte(scorer, documents) for name, scorer in scorers.items()}
+    by_scorer: dict[str, dict[str, Any]] = {}
+    for name, report in reports.items():
+        rng = np.random.default_rng(seed)  # the same places for every scorer
+        accuracy = next_character_accuracy(
+            scorers[name], tokenizer, documents, rng, positions=_ACCURACY_POSITIONS
+        )
+        by_scorer[name] = {
+            language: {
+                "bits_per_byte": bits.bits_per_byte,
+                "bits_per_character": bits.bits_per_character,
+                "next_character_accuracy": accuracy[language].value,
+            }
+            for language, bits in report.by_language.items()
+        }
+    first = next(iter(scorers))
+    return {
+        "bits_per_byte": reports[first].bits_per_byte,
+        "by_language": by_scorer[first],
+        "by_scorer": by_scorer,
+    }
+
+
+def describe_samples(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the repetition of texts by the language that each is in."""
+    return {
+        language: measure_repetition(group, language, max_units=200).as_dict()
+        for language, group in _by_language(texts).items()
+    }
+
+
+def load_ngram(folder: RunFolder) -> KneserNey | None:
+    """Return a run's newest n-gram baseline, or None where there is none."""
+    places = sorted(folder.ngram.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    return KneserNey.load(places[-1].parent) if places else None
+
+
+def _evaluate(
+    context: StageContext, result: StageResult, folder: RunFolder, console: Console
+) -> dict[str, Any]:
+    documents = context.held_out_documents("test")
+    ngram = prepare_ngram(context, folder, console)
+    scorers: dict[str, Scorer] = {"test": DecoderScorer(result.model)}
+    if ngram is not None:
+        scorers["ngram"] = NgramScorer(ngram)
+    scorers["uniform"] = UniformScorer(context.tokenizer.vocab_size)
+    measured = measure_scorers(scorers, context.tokenizer, documents, seed=context.recipe.seed)
+    texts = _sample_texts(context, result)
+    return {
+        "validation": result.training.evaluation,
+        **measured["by_scorer"],
+        **_describe_texts(context, texts),
+        "samples": [text for group in texts.values() for text in group],
+    }
+
+
+def _sample_texts(context: StageContext, result: StageResult) -> dict[str, list[str]]:
+    """Write texts without a prompt and sort them by the language that they came out in."""
+    count = context.recipe.evaluation.samples
+    sampling = context.recipe.sampling.model_copy(update={"seed": context.recipe.seed + 1})
+    engine = Engine(result.model, context.tokenizer)
+    return _by_language([c.text for c in engine.generate_batch([""] * count, sampling)])
+
+
+def _by_language(texts: Sequence[str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(short_language(find_language(text)), []).append(text)
+    return groups
+
+
+def _describe_texts(context: StageContext, texts: dict[str, list[str]]) -> dict[str, Any]:
+    human = _human_texts(context, {language: len(group) for language, group in texts.items()})
+    groups = {**texts, **{f"{lang}, human": group for lang, group in human.items()}}
+    novelty = measure_novelty(groups, (document.text for document in _training(context)))
+    repetition = {
+        name: measure_repetition(group, name.split(",")[0], max_units=200).as_dict()
+        for name, group in groups.items()
+    }
+    return {
+        "repetition": repetition,
+        "novelty": {name: found.as_dict() for name, found in novelty.items()},
+    }
+
+
+def _human_texts(context: StageContext, counts: dict[str, int]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {language: [] for language in counts}
+    for part in context.parts:
+        for document in iterate_documents(context.corpus, part, "test"):
+            group = groups.get(short_language(document.language))
+            if group is not None and len(group) < counts[short_language(document.language)]:
+                group.append(document.text[:1000])
+    return {language: group for language, group in groups.items() if group}
+
+
+def _training(context: StageContext) -> Iterator[Document]:
+    for part in context.parts:
+        yield from iterate_documents(context.corpus, part, "train")
+
+
+def _training_tokens(context: StageContext, limit: int) -> Iterator[np.ndarray[Any, Any]]:
+    taken = 0
+    for stream in context.streams():
+        starts = stream.documents["start"].tolist()
+        for start, end in itertools.pairwise([*starts, stream.num_tokens]):
+            if taken >= limit:
+                return
+            taken += end - start
+            yield stream.read(start + 1, end - start - 1)

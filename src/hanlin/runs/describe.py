@@ -1,0 +1,61 @@
+"""A run in a few figures, whether it is finished, running or was stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hanlin.config import StageConfig, parse_recipe
+from hanlin.records import read_jsonl
+from hanlin.runs.folder import RunFolder
+
+__all__ = ["describe_run"]
+
+
+def describe_run(folder: RunFolder) -> dict[str, Any]:
+    """Return a run's name, state, stages with their steps, and held-out bits per byte."""
+    table = tomllib.loads(folder.recipe.read_text(encoding="utf-8"))
+    recipe = parse_recipe(table, where=str(folder.recipe))
+    stages = [_describe_stage(folder, n, s) for n, s in enumerate(recipe.stages, start=1)]
+    results = list(folder.results())
+    test = results[-1]["evaluation"].get("test", {}) if results else {}
+    return {
+        "name": folder.root.name,
+        "folder": str(folder.root),
+        "state": _state(folder, stages),
+        "stages": stages,
+        "bits_per_byte": {language: scores["bits_per_byte"] for language, scores in test.items()},
+    }
+
+
+def _describe_stage(folder: RunFolder, number: int, stage: StageConfig) -> dict[str, Any]:
+    lines = [r for r in read_jsonl(folder.metrics) if r.get("stage") == stage.name]
+    return {
+        "name": stage.name,
+        "kind": stage.kind,
+        "step": max((line.get("step", 0) for line in lines), default=0),
+        "steps": stage.training.num_steps,
+        "finished": (folder.stage(number, stage.name) / "result.json").exists(),
+    }
+
+
+def _state(folder: RunFolder, stages: list[dict[str, Any]]) -> str:
+    if _is_held(folder.root / ".lock"):
+        return "running"
+    if all(stage["finished"] for stage in stages):
+        return "finished"
+    current = next(stage for stage in stages if not stage["finished"])
+    return f"stopped in {current['name']} at step {current['step']:,}"
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

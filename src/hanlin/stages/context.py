@@ -1,0 +1,89 @@
+"""What a stage is given, and what it gives back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hanlin.config import Recipe, StageConfig
+from hanlin.data import Order, TokenStream, open_shards, rows_of
+from hanlin.evaluation import HeldOutDocument, encode_documents
+from hanlin.models import Decoder, build_model, load_release, resolve_model
+from hanlin.text import Split, iterate_documents
+from hanlin.tokenizers import Tokenizer
+from hanlin.training import TrainingResult
+
+__all__ = ["StageContext", "StageResult"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """Everything that one stage works with."""
+
+    recipe: Recipe
+    stage: StageConfig
+    folder: Path
+    """The stage's folder: checkpoints/, model/, result.json."""
+    start: Path | None
+    """The release whose weights it starts from; None starts anew."""
+    corpus: Path
+    """The corpus folder."""
+    parts: Sequence[str]
+    """The parts of the corpus that it reads."""
+    tokenizer: Tokenizer
+    metrics: Path
+    events: Path
+    say: Callable[[str], None]
+    """Called with a line for people."""
+    fingerprints: Mapping[str, str]
+    """Hashes, by name, of what the weights follow from."""
+
+    def model(self) -> Decoder:
+        """Return the model that training begins with."""
+        if self.start is not None:
+            return load_release(self.start)
+        shape = resolve_model(self.recipe.model, self.tokenizer.vocab_size)
+        return build_model(shape, seed=self.recipe.seed)
+
+    def order(self, context_length: int) -> Order:
+        """Return the training data in their order."""
+        training = self.stage.training
+        weights = {source.label: source.weight for source in self.recipe.corpus.sources}
+        return Order.of(
+            {s.source: rows_of(s, context_length, training.packing) for s in self.streams()},
+            weights=weights,
+            rows_per_step=max(1, training.batch_tokens // context_length),
+            seed=self.recipe.seed,
+        )
+
+    def streams(self) -> list[TokenStream]:
+        """Return the training tokens of the stage's parts, a stream a source."""
+        folders = [self.corpus / "tokens" / part / "train" for part in self.parts]
+        return [stream for folder in folders for stream in open_shards(folder)]
+
+    def bytes_per_token(self) -> float:
+        """Return the UTF-8 bytes that a training token stands for, on average."""
+        streams = self.streams()
+        num_bytes = sum(int(stream.documents["bytes"].sum()) for stream in streams)
+        return num_bytes / max(1, sum(stream.num_tokens for stream in streams))
+
+    def held_out_documents(self, split: Split = "validation") -> list[HeldOutDocument]:
+        """Return documents that training never sees, up to a budget of tokens a language."""
+        limit = self.stage.training.eval_tokens
+        if split == "test":
+            limit = self.recipe.evaluation.test_tokens
+        documents = itertools.chain.from_iterable(
+            iterate_documents(self.corpus, part, split) for part in self.parts
+        )
+        return encode_documents(self.tokenizer, documents, tokens_per_language=limit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageResult:
+    """What a stage gives back."""
+
+    model: Decoder
+    release: Path
+    training: TrainingResult

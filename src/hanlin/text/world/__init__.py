@@ -1,0 +1,33 @@
+"""The toy world: little bilingual stories from one event structure, and a checker of stories.
+
+from hanlin.text.world import check, generate_story
+story = generate_story(random.Random(3))
+print(story.text("zh"), story.text("en"), check(story.text("en"), "en").consistent)
+"""
+
+from __future__ import annotations
+
+from hanlin.text.world.checker import Structure, Verdict, check
+from hanlin.text.world.drafting import Split
+from hanlin.text.world.entities import Language
+from hanlin.text.world.mutation import MUTATIONS, Mutation, mutate
+from hanlin.text.world.state import Event
+from hanlin.text.world.story import Story, generate_story, write_stories
+from hanlin.text.world.tasks import Figure, Request
+
+__all__ = [
+    "MUTATIONS",
+    "Event",
+    "Figure",
+    "Language",
+    "Mutation",
+    "Request",
+    "Split",
+    "Story",
+    "Structure",
+    "Verdict",
+    "check",
+    "generate_story",
+    "mutate",
+    "write_stories",
+]

@@ -1,0 +1,111 @@
+"""A story, and the generator of stories.
+
+python -m hanlin.text.world --seed 3
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hanlin.config import WorldConfig
+from hanlin.text.world import tasks
+from hanlin.text.world.checker import MAX_SENTENCES, MIN_SENTENCES, Structure
+from hanlin.text.world.drafting import Draft, Split, StuckError, held_out
+from hanlin.text.world.entities import Language
+from hanlin.text.world.grammar import grammar_of
+from hanlin.text.world.plots import PLOTS
+from hanlin.text.world.state import Event, is_state_dependent, structure_of
+
+__all__ = ["Story", "generate_story", "write_stories"]
+
+SECOND_PLOT_SHARE = 0.25
+SHORT_PLOT = 4
+"""A second plot may follow a first one that took at most so many sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story: what happens in it, and all that can be derived from that."""
+
+    events: tuple[Event, ...]
+    core: tuple[int, ...]
+    """The events that the summary tells."""
+    wording: int
+    """Seed of the choice among wordings."""
+
+    def text(self, language: Language) -> str:
+        """Tell the story: one paragraph, always in the same words."""
+        return grammar_of(language).write(self.events, random.Random(self.wording))
+
+    def summary(self, language: Language) -> str:
+        """Tell where it happened and what mattered, in one or two sentences."""
+        return tasks.summary(self, language)
+
+    def keywords(self, language: Language) -> tuple[str, ...]:
+        """Return the names in the summary, in their order; all are found in the text as well."""
+        return tasks.keywords(self, language)
+
+    def questions(self, language: Language) -> tuple[tuple[str, str], ...]:
+        """Return questions about the story with their answers."""
+        return tasks.questions(self, language)
+
+    def request(self, language: Language, rng: random.Random) -> tasks.Request:
+        """Return a command about things of the story, with a fact left out at times."""
+        return tasks.request(self, language, rng)
+
+    def picture(self, language: Language) -> str:
+        """Describe a small picture of the story's place and things."""
+        return tasks.picture(self, language)
+
+    @property
+    def scene(self) -> tuple[tasks.Figure, ...]:
+        """The things in the picture."""
+        return tasks.scene(self)
+
+    @property
+    def structure(self) -> Structure:
+        """The events without their wording."""
+        return structure_of(self.events)
+
+    @property
+    def state_dependent(self) -> bool:
+        """Whether an event needs something that an earlier one changed."""
+        return is_state_dependent(self.events)
+
+
+def generate_story(rng: random.Random, *, split: Split = "train") -> Story:
+    """Make up a story.
+
+    No actor of a training story meets a thing that is held out for it; in a held-out story at
+    least one does.
+
+    >>> generate_story(random.Random(1)).state_dependent
+    True
+    """
+    while True:
+        draft = Draft(rng, split)
+        try:
+            draft.play(rng.choice(PLOTS))
+            if len(draft.events) <= SHORT_PLOT and rng.random() < SECOND_PLOT_SHARE:
+                draft.play(rng.choice(PLOTS))
+            draft.end()
+        except StuckError:
+            continue
+        if not MIN_SENTENCES <= len(draft.events) <= MAX_SENTENCES:
+            continue
+        if split == "train" or held_out(draft.events):
+            return Story(tuple(draft.events), tuple(draft.core), rng.getrandbits(32))
+
+
+def write_stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
+    """Yield training stories with their language, the languages in turn.
+
+    Every language has stories of its own, so that the corpus is not a parallel one.
+    """
+    tags: dict[Language, str] = {"zh": "zh-Hans", "en": "en"}
+    rngs = {language: random.Random(f"{config.seed}/{language}") for language in config.languages}
+    for _ in range(config.stories):
+        for language, rng in rngs.items():
+            yield generate_story(rng).text(language), tags[language]

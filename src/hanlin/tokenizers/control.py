@@ -1,0 +1,68 @@
+"""The control tokens of every tokenizer, and the chat template that uses them.
+
+They are fixed once, with the same ids everywhere, so that no later stage has to retrain a tokenizer
+or widen an embedding. ChatML frames a dialogue; 64 spare tokens wait for what comes later.
+
+    python -m hanlin.tokenizers.control
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "CHAT_TEMPLATE",
+    "CONTROL_IDS",
+    "CONTROL_PATTERN",
+    "CONTROL_TOKENS",
+    "END_OF_TEXT",
+    "END_OF_TURN",
+    "NUM_CONTROL",
+]
+
+END_OF_TEXT = "<|endoftext|>"
+"""Stands between documents; its id is 0."""
+END_OF_TURN = "<|im_end|>"
+"""Ends a message of a dialogue."""
+
+_NAMES = (
+    "endoftext im_start im_end ask answer keywords summary zh2en en2zh target reverse permute sort "
+    "original copy fim_prefix fim_suffix fim_middle image /image mask sep"
+)
+
+CONTROL_TOKENS: tuple[str, ...] = (
+    *(f"<|{name}|>" for name in _NAMES.split()),
+    *(f"<|spare_{number}|>" for number in range(64)),
+)
+"""All control tokens; a token's place is its id."""
+
+NUM_CONTROL = len(CONTROL_TOKENS)
+"""How many there are: the first id of ordinary tokens."""
+
+CONTROL_IDS: dict[str, int] = {token: index for index, token in enumerate(CONTROL_TOKENS)}
+"""Control token to id."""
+
+CONTROL_PATTERN = re.compile(f"({'|'.join(map(re.escape, CONTROL_TOKENS))})")
+"""Finds control tokens in text; one group, so that `split` keeps them."""
+
+CHAT_TEMPLATE = """\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message['role'] + '\\n' }}
+    {%- if message['role'] == 'assistant' %}
+        {%- generation %}
+            {{- message['content'] + '<|im_end|>' }}
+        {%- endgeneration %}
+        {{- '\\n' }}
+    {%- else %}
+        {{- message['content'] + '<|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}
+"""
+"""ChatML in Jinja. `generation` marks what the assistant writes, the end of its turn included."""
+
+
+if __name__ == "__main__":
+    print(NUM_CONTROL, *CONTROL_TOKENS)

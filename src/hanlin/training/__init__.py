@@ -1,0 +1,37 @@
+"""The one training loop, its optimisers, its guards and its checkpoints."""
+
+from hanlin.training.allocator import keep_buffers
+from hanlin.training.checkpoint import CheckpointStore, Snapshot, find_fault, read_snapshot
+from hanlin.training.device import Placement, choose_placement, cpu_has_bf16, measure_peak_flops
+from hanlin.training.distributed import World, join_world
+from hanlin.training.loop import Batches, TrainingResult, train
+from hanlin.training.muon import Muon, orthogonalise
+from hanlin.training.optimizers import Optimizer, hidden_matrices
+from hanlin.training.progress import Display, Quiet, Status, choose_display
+from hanlin.training.schedule import learning_rate_share
+
+__all__ = [
+    "Batches",
+    "CheckpointStore",
+    "Display",
+    "Muon",
+    "Optimizer",
+    "Placement",
+    "Quiet",
+    "Snapshot",
+    "Status",
+    "TrainingResult",
+    "World",
+    "choose_display",
+    "choose_placement",
+    "cpu_has_bf16",
+    "find_fault",
+    "hidden_matrices",
+    "join_world",
+    "keep_buffers",
+    "learning_rate_share",
+    "measure_peak_flops",
+    "orthogonalise",
+    "read_snapshot",
+    "train",
+]
