@@ -102,5 +102,5 @@ def test_a_missing_recipe_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="not valid TOML.*line 2"):
+    with pytest.raises(RecipeError, match=r"not valid TOML.*line 2"):
         load_recipe(_write(tmp_path, "name = 1\nseed = ]\n"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,17 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(TokenizerError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
+
+
+def test_the_model_can_name_the_end_token(gpt2: Path, tmp_path: Path) -> None:
+    named = load_tokenizer(gpt2)
+    shutil.copy(gpt2 / "tokenizer.json", tmp_path)
+    config = json.dumps({"eos_token_id": [named.eot_id, 5]})
+    (tmp_path / "config.json").write_text(config, encoding="utf-8")
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.eot_id == named.eot_id
+    tokenizer.save(tmp_path / "again")
+    assert load_tokenizer(tmp_path / "again").eot_id == named.eot_id
 
 
 def test_a_foreign_tokenizer_without_an_end_token_is_refused(

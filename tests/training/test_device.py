@@ -39,7 +39,7 @@ def test_precision_can_be_asked_for() -> None:
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UserError, match="'tpu' is not there; this machine has: .*cpu"):
+    with pytest.raises(UserError, match=r"'tpu' is not there; this machine has: .*cpu"):
         choose_placement("tpu")
 
 

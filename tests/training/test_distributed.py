@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -75,4 +76,4 @@ def test_buckets_hold_every_gradient_once_in_order() -> None:
     gradients = [torch.zeros(3 * 2**20) for _ in range(5)]
     buckets = list(_buckets(gradients))
     assert [len(bucket) for bucket in buckets] == [3, 2]
-    assert all(a is b for a, b in zip(sum(buckets, []), gradients, strict=True))
+    assert all(a is b for a, b in zip(chain(*buckets), gradients, strict=True))

@@ -166,7 +166,7 @@ def test_out_of_memory_names_the_setting(small: ModuleType) -> None:
         def loss(self, model: nn.Module, prepared: Any) -> Loss:
             raise torch.OutOfMemoryError
 
-    with pytest.raises(HanlinError, match="8 sequences of 16 tokens.*training.microbatch"):
+    with pytest.raises(HanlinError, match=r"8 sequences of 16 tokens.*training\.microbatch"):
         _stepper(small, objective=Greedy()).run(0, small.CountingRows().batch(0))
 
 

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         inner = options.folder / "corpus"
         manifest = load_manifest(inner if inner.is_dir() else options.folder)
-    table = manifest.as_dict()
+    table = manifest.model_dump(mode="json")
     show(options, table, _render(table))
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import tyro
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     model = api.load(options.model, device=options.device)
     if options.json:
         completion = model.engine.generate(prompt, options.sampling)
-        show(options, {"prompt": prompt, **completion.as_dict()}, "")
+        show(options, {"prompt": prompt, **asdict(completion)}, "")
         return 0
     start = time.monotonic()
     print(prompt, end="", flush=True)

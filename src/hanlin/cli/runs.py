@@ -40,7 +40,7 @@ class Report(Common):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
-    kinds = {"list": List, "show": Show, "report": Report}
+    kinds: dict[str, type[Common]] = {"list": List, "show": Show, "report": Report}
     options = parse_one_of(kinds, "runs", arguments, example="hanlin runs show runs/demo")
     from hanlin.runs import RunFolder, describe_run, find_runs
     from hanlin.runs.report import write_report

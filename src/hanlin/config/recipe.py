@@ -84,7 +84,7 @@ class StageConfig(Strict):
     from_: str = Field(default="", alias="from")
     """The stage or released folder whose weights it starts from; empty starts anew."""
     parts: tuple[str, ...] = ()
-    """Parts of the corpus it reads; empty reads all."""
+    """Parts of the corpus it reads; empty reads every part that no stage names."""
     training: TrainingConfig
     """How it learns."""
 
@@ -110,6 +110,11 @@ class Recipe(Strict):
     """How samples are drawn, and what the release proposes."""
     prompts: tuple[str, ...] = ("", "从前", "Once upon a time")
     """Prompts of the sample texts; an empty one starts a new document."""
+
+    def parts_of(self, stage: StageConfig) -> tuple[str, ...]:
+        """Return the parts of the corpus that a stage reads."""
+        named = {part for other in self.stages for part in other.parts}
+        return stage.parts or tuple(part for part in self.corpus.parts if part not in named)
 
     @field_validator("stages")
     @classmethod

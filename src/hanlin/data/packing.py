@@ -30,7 +30,10 @@ _GROUP = 4096
 class Rows(Protocol):
     """A source as rows of T + 1 tokens."""
 
-    num_rows: int
+    @property
+    def num_rows(self) -> int:
+        """Rows in an epoch."""
+        ...
 
     def row(self, number: int, epoch_key: int) -> NDArray[np.int32]:
         """Return row `number` (T + 1,); PADDING marks places without a token."""
@@ -134,7 +137,7 @@ def pack_best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
 
 def _pieces(stream: TokenStream, context_length: int) -> list[tuple[int, int]]:
     starts = stream.documents["start"].tolist()
-    pieces = []
+    pieces: list[tuple[int, int]] = []
     for start, length in zip(starts, stream.document_lengths().tolist(), strict=True):
         pieces.extend(
             (start + offset, min(context_length, length - offset))

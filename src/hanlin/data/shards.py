@@ -93,7 +93,8 @@ class TokenStream:
     def document_lengths(self) -> NDArray[np.int64]:
         """Return each document's tokens, its leading <|endoftext|> included."""
         ends = np.append(self.documents["start"][1:], self.num_tokens)
-        return ends - self.documents["start"]
+        lengths: NDArray[np.int64] = ends - self.documents["start"]
+        return lengths
 
 
 def write_shards(
@@ -102,11 +103,11 @@ def write_shards(
     folder: Path,
     *,
     stamp: str = "",
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> ShardIndex:
     """Encode documents into a folder of shards, atomically.
 
-    `stamp` is kept in the index, to recognise the inputs by; `on_progress` hears document counts.
+    `stamp` is kept in the index, to recognise the inputs by; `on_progress` hears documents done, and 0 for the unknown number in all.
     """
     dtype = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
     with atomic_directory(folder) as temporary:
@@ -122,7 +123,7 @@ def write_shards(
                 writer.add(document, ids, tokenizer.eot_id)
             done += len(batch)
             if on_progress:
-                on_progress(done)
+                on_progress(done, 0)
         sources = [writer.close() for writer in writers.values()]
         index = ShardIndex(dtype, tokenizer.vocab_size, tokenizer.fingerprint, stamp, sources)
         text = json.dumps(asdict(index), ensure_ascii=False, indent=2)

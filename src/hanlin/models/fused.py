@@ -11,6 +11,8 @@ and autograd adds passes of its own. The lean versions have the same values with
 - `swiglu` (Shazeer 2020, arXiv 2002.05202) saves only its input, and writes both halves of the
   gradient into one buffer.
 
+Without gradients, the plain forms cost less, since autograd's wrapping is most of a short step.
+
 Shapes: B batch, T time, C channels, H heads, D head dim, F width of the MLP.
 
     python -m hanlin.models.fused
@@ -56,7 +58,9 @@ def rotate_reference(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the halves of x (B, T, H, D) by angles whose cosine and sine are (..., T, 1, D/2)."""
-    return _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call,no-any-return]
+    if torch.is_grad_enabled():
+        return _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call,no-any-return]
+    return rotate_reference(x, cos, sin)
 
 
 def swiglu_reference(gate_up: Tensor) -> Tensor:
@@ -67,7 +71,9 @@ def swiglu_reference(gate_up: Tensor) -> Tensor:
 
 def swiglu(gate_up: Tensor) -> Tensor:
     """Return silu(gate) * up for the two halves of the last dimension: (..., 2F) -> (..., F)."""
-    return _SwiGLU.apply(gate_up)  # type: ignore[no-untyped-call,no-any-return]
+    if torch.is_grad_enabled():
+        return _SwiGLU.apply(gate_up)  # type: ignore[no-untyped-call,no-any-return]
+    return swiglu_reference(gate_up)
 
 
 class _RmsNorm(torch.autograd.Function):

@@ -21,6 +21,7 @@ from hanlin.models.counting import count_parameters, flops_per_token
 __all__ = ["Hardware", "activation_bytes", "flops_formula", "memory_parts", "stage_flops"]
 
 _CHUNK_LOGITS = 64 * 2**20
+_SCORED_LOGITS, _SCORED_TOKENS = 2**25, 8192  # what evaluation holds at once
 _PROGRAM = 300_000_000  # Python and torch before any tensor
 _UNDER_WAY = 1.45  # gradients of activations and the allocator's gaps; measured on 1M to 14M
 
@@ -76,6 +77,7 @@ def memory_parts(
         "optimiser": momenta,
         "activations": activation_bytes(model, microbatch, bf16=bf16),
         "logits": 2.0 * rows * model.vocab_size * 4,
+        "scoring": 8.0 * min(_SCORED_LOGITS, _SCORED_TOKENS * model.vocab_size),
     }
 
 

@@ -24,6 +24,9 @@ from hanlin.errors import HanlinError
 __all__ = ["Preparation", "Trend", "probe_preparation"]
 
 
+_SAMPLE_CHARACTERS = 600
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
     """Seconds and bytes of memory, as a beginning and as what each further unit adds."""
@@ -114,7 +117,7 @@ def _measure(task: dict[str, Any]) -> Preparation:
         model.score(ids[: max(1, len(ids) // 4)])
         score = sum(map(len, ids[: max(1, len(ids) // 4)])) / _elapsed(began)
     began = time.perf_counter()
-    measure_novelty({"sample": texts[:40]}, texts)
+    measure_novelty({"sample": [text[:_SAMPLE_CHARACTERS] for text in texts[:40]]}, texts)
     novelty = size / _elapsed(began)
     return Preparation(trained, size / max(1, tokens), encode, ngram, score, novelty, program)
 

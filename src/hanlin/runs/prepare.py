@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from hanlin.config import Recipe, TokenizerConfig
@@ -17,6 +18,7 @@ from hanlin.records import atomic_directory, sha256_file, sha256_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.text import (
+    SPLITS,
     Document,
     Manifest,
     build_corpus,
@@ -26,9 +28,7 @@ from hanlin.text import (
 )
 from hanlin.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
 
-__all__ = ["SPLITS", "prepare_corpus", "prepare_shards", "prepare_tokenizer"]
-
-SPLITS = ("train", "validation", "test")
+__all__ = ["prepare_corpus", "prepare_shards", "prepare_tokenizer"]
 
 
 def prepare_corpus(recipe: Recipe, folder: RunFolder, base: Path, console: Console) -> Manifest:
@@ -40,8 +40,7 @@ def prepare_corpus(recipe: Recipe, folder: RunFolder, base: Path, console: Conso
     if (folder.corpus / "manifest.json").exists():
         _refuse_changed_sources(recipe, folder, base)
     with console.phase("Reading and cleaning the corpus") as progress:
-        manifest = build_corpus(recipe.corpus, folder.corpus, base=base, on_progress=progress)
-    return manifest
+        return build_corpus(recipe.corpus, folder.corpus, base=base, on_progress=progress)
 
 
 def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> Tokenizer:
@@ -77,7 +76,7 @@ def prepare_shards(
                 tokenizer,
                 target,
                 stamp=stamp,
-                on_progress=lambda done, p=progress: p("documents", done, 0),
+                on_progress=partial(progress, "documents"),
             )
 
 
@@ -92,7 +91,10 @@ def _stamp_of(target: Path) -> str:
 
 
 def _refuse_changed_sources(recipe: Recipe, folder: RunFolder, base: Path) -> None:
-    changes = check_sources(load_manifest(folder.corpus), recipe.corpus, base)
+    manifest = load_manifest(folder.corpus)
+    old = tuple(s for s in recipe.corpus.sources if s.part in manifest.parts)  # new parts may come
+    known = recipe.corpus.model_copy(update={"sources": old})
+    changes = check_sources(manifest, known, base)
     begun = any(folder.root.glob("stages/*/checkpoints/step-*"))
     if changes and begun:
         listed = "\n".join(f"  {change}" for change in changes)

@@ -25,6 +25,7 @@ from hanlin.runs.report import write_report
 from hanlin.stages import StageContext, run_stage
 from hanlin.text import Manifest
 from hanlin.tokenizers import Tokenizer
+from hanlin.training import Quiet, choose_display
 
 __all__ = ["run_recipe"]
 
@@ -81,12 +82,13 @@ class _Run:
             folder=place,
             start=self._start_of(stage),
             corpus=self.folder.corpus,
-            parts=self._parts(stage),
+            parts=self.recipe.parts_of(stage),
             tokenizer=tokenizer,
             metrics=self.folder.metrics,
             events=self.folder.root / "events.jsonl",
             fingerprints={name: sha256_json(value) for name, value in inputs.items()},
             say=self.console.say,
+            display=Quiet() if self.console.quiet else choose_display(),
         )
         result = run_stage(context)
         figures = assess(context, result, self.folder, self.console)
@@ -100,7 +102,7 @@ class _Run:
         """Everything that a stage's weights follow from."""
         training = stage.training.model_dump(mode="json")
         training["checkpoint"] = {}  # where and how often the state is saved changes no weight
-        parts = {part: manifest.parts[part].content for part in self._parts(stage)}
+        parts = {part: manifest.parts[part].content for part in self.recipe.parts_of(stage)}
         weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in parts}
         start = self._start_of(stage)
         return {
@@ -112,9 +114,6 @@ class _Run:
             "tokenizer": tokenizer.fingerprint,
             "from": _fingerprint_of_release(start) if start else "",
         }
-
-    def _parts(self, stage: StageConfig) -> tuple[str, ...]:
-        return stage.parts or self.recipe.corpus.parts
 
     def _start_of(self, stage: StageConfig) -> Path | None:
         if not stage.from_:

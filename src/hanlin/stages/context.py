@@ -13,7 +13,7 @@ from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, resolve_model
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
-from hanlin.training import TrainingResult
+from hanlin.training import Display, TrainingResult
 
 __all__ = ["StageContext", "StageResult"]
 
@@ -37,6 +37,8 @@ class StageContext:
     events: Path
     say: Callable[[str], None]
     """Called with a line for people."""
+    display: Display
+    """Shows the progress of training."""
     fingerprints: Mapping[str, str]
     """Hashes, by name, of what the weights follow from."""
 

@@ -13,7 +13,7 @@ from hanlin.models import Decoder, save_release
 from hanlin.objectives import NextToken
 from hanlin.stages.card import model_card
 from hanlin.stages.context import StageContext, StageResult
-from hanlin.training import choose_display, train
+from hanlin.training import train
 
 __all__ = ["run_language"]
 
@@ -34,7 +34,7 @@ def run_language(context: StageContext) -> StageResult:
         fingerprints=context.fingerprints,
         evaluate=partial(_evaluate, documents=held_out),
         sample=partial(_sample, context=context),
-        display=choose_display(),
+        display=context.display,
         bytes_per_token=context.bytes_per_token(),
         metrics=context.metrics,
         events=context.events,
@@ -65,7 +65,7 @@ def _evaluate(
     }
 
 
-def _sample(model: nn.Module, step: int, *, context: StageContext) -> list[dict[str, Any]]:
+def _sample(model: nn.Module, step: int, *, context: StageContext) -> dict[str, Any]:
     """Return a continuation of each of the recipe's prompts, drawn with the same seed always."""
     del step
     assert isinstance(model, Decoder)
@@ -78,4 +78,4 @@ def _sample(model: nn.Module, step: int, *, context: StageContext) -> list[dict[
     ]
     for sample in samples:
         context.say(f"  | {sample['prompt']}{sample['text']}")
-    return samples
+    return {"texts": samples}

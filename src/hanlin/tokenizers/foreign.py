@@ -3,7 +3,7 @@
 GPT-2, Llama, Qwen and most open models publish one. It is run by the `tokenizers` library as it is.
 Nothing is added to the text: no beginning-of-text token, whatever the file's post-processor says.
 
-    python -m hanlin.tokenizers.foreign FOLDER
+    python -m hanlin.tokenizers.loading FOLDER
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ class ForeignTokenizer(Tokenizer):
         *,
         config: Mapping[str, Any],
         chat_template: str | None,
+        end_id: int | None = None,
         where: str = "tokenizer.json",
     ) -> None:
         """Take over a tokenizer.
 
         Args:
             content: the parsed `tokenizer.json`.
-            config: `tokenizer_config.json`, for the names of its end token.
+            config: `tokenizer_config.json`, which names its end token.
             chat_template: its Jinja template, if it has one.
+            end_id: the end token according to the model, for where the tokenizer names none.
             where: the file's name, for messages.
 
         Raises:
@@ -58,15 +60,17 @@ class ForeignTokenizer(Tokenizer):
         self.vocab_size = 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values())
         added = self._tokenizer.get_added_tokens_decoder()
         self.control = {token.content: id for id, token in added.items() if token.special}
-        self.eot_id = self._find_end(where)
+        self.eot_id = self._find_end(end_id, where)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `tokenizer.json`, as it was read."""
         return self._content
 
     def tokenizer_config(self) -> dict[str, Any]:
-        """Return the content of `tokenizer_config.json`, as it was read."""
-        return {key: value for key, value in self._config.items() if key != "chat_template"}
+        """Return the content of `tokenizer_config.json`: as it was read, with the end token."""
+        config = {key: value for key, value in self._config.items() if key != "chat_template"}
+        config.setdefault("eos_token", self._tokenizer.id_to_token(self.eot_id))
+        return config
 
     def token_bytes(self, id: int) -> bytes:
         """Return what a token stands for; a control token stands for its own name."""
@@ -124,11 +128,11 @@ class ForeignTokenizer(Tokenizer):
         """Whether the vocabulary is written in GPT-2's byte alphabet."""
         return '"ByteLevel"' in json.dumps(self._content.get("decoder"))
 
-    def _find_end(self, where: str) -> int:
+    def _find_end(self, end_id: int | None, where: str) -> int:
         token = self._config.get("eos_token")
         name = token.get("content") if isinstance(token, Mapping) else token
-        id = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
-        if id is None:
+        id = self._tokenizer.token_to_id(name) if isinstance(name, str) else end_id
+        if id is None or self._tokenizer.id_to_token(id) is None:
             raise TokenizerError(
                 f"{where} has no end-of-text token: eos_token is {name!r} in "
                 "tokenizer_config.json. Name there a token of the vocabulary that ends a text."

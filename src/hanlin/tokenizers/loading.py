@@ -60,7 +60,9 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
             own.chat_template = template
             return own
     where = str(folder / "tokenizer.json")
-    return ForeignTokenizer(content, config=config, chat_template=template, where=where)
+    return ForeignTokenizer(
+        content, config=config, chat_template=template, end_id=_model_end(folder), where=where
+    )
 
 
 def _rebuild(kind: str, content: dict[str, Any]) -> Tokenizer | None:
@@ -70,6 +72,16 @@ def _rebuild(kind: str, content: dict[str, Any]) -> Tokenizer | None:
     except (KeyError, TypeError, ValueError):
         return None
     return tokenizer if tokenizer.fingerprint == sha256_json(content) else None
+
+
+def _model_end(folder: Path) -> int | None:
+    """Return the end token that the model beside the tokenizer names, if there is one."""
+    for name in ("generation_config.json", "config.json"):
+        end = _read_json(folder / name, required=False).get("eos_token_id")
+        end = end[0] if isinstance(end, list) and end else end
+        if isinstance(end, int):
+            return end
+    return None
 
 
 def _read_json(path: Path, *, required: bool) -> dict[str, Any]:

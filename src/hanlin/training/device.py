@@ -75,20 +75,28 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 def measure_peak_flops(placement: Placement) -> float:
     """Return the operations a second of a large matrix product: what 100 % MFU means here.
 
-    It is measured for about 0.3 seconds, once a process.
+    The product grows until it takes 30 milliseconds (or is 8,192 wide) and is then repeated for
+    0.3 seconds; this happens once a process.
     """
-    size, seconds = (1024, 0.3) if placement.device.type == "cpu" else (8192, 0.3)
-    a = torch.ones(size, size, dtype=placement.dtype, device=placement.device)
-    out = torch.mm(a, a)
+    size = 256
+    _time_product(placement, size)  # the first one of a process also loads the library
+    elapsed = _time_product(placement, size)
+    while elapsed < 0.03 and size < 8192:
+        size *= 2
+        elapsed = _time_product(placement, size)
     times: list[float] = []
     started = time.monotonic()
-    while not times or time.monotonic() - started < seconds:
-        before = time.perf_counter()
-        torch.mm(a, a, out=out)
-        if placement.device.type == "cuda":
-            torch.cuda.synchronize(placement.device)
-        times.append(time.perf_counter() - before)
+    while not times or time.monotonic() - started < 0.3:
+        times.append(_time_product(placement, size))
     return 2 * size**3 / statistics.median(times)
+
+
+def _time_product(placement: Placement, size: int) -> float:
+    a = torch.ones(size, size, dtype=placement.dtype, device=placement.device)
+    started = time.perf_counter()
+    product = a @ a.t()
+    product[0, 0].item()  # waits for an accelerator
+    return time.perf_counter() - started
 
 
 def _device(name: str, local_rank: int) -> torch.device:

@@ -7,8 +7,8 @@ print(story.text("zh"), story.text("en"), check(story.text("en"), "en").consiste
 
 from __future__ import annotations
 
+from hanlin.text.world.casting import Split
 from hanlin.text.world.checker import Structure, Verdict, check
-from hanlin.text.world.drafting import Split
 from hanlin.text.world.entities import Language
 from hanlin.text.world.mutation import MUTATIONS, Mutation, mutate
 from hanlin.text.world.state import Event

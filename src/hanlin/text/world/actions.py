@@ -25,10 +25,10 @@ Kind = Literal["opening", "middle", "ending"]
 
 # Where the three kinds of sentence may stand: first, between, last.
 _OPENINGS = """
-be_at:         +a p                 |                                  | a at p
-be_with:       +a p +x:portable     |                                  | a at p, a has x
-be_meeting:    +a +x:portable p +b  |                                  | a at p, a has x, b at p
-be_together:   +a +b p              |                                  | a at p, b at p
+be_at:         +a p                 |                                  | a at p, p.known = yes
+be_with:       +a p +x:portable     |                                  | a at p, a has x, p.known = yes
+be_meeting:    +a +x:portable p +b  |                                  | a at p, a has x, b at p, p.known = yes
+be_together:   +a +b p              |                                  | a at p, b at p, p.known = yes
 """
 _MIDDLES = """
 join:          +a p                 | here = p                         | a at p
@@ -39,9 +39,10 @@ see_locked:    a +x:lockable p      | a at p                           | x at p,
 own:           a +x:portable        |                                  | a has x
 buy:           a +x:portable p:shop | a at p                           | a has x
 
-go:            a p                  | a.place != p                     | a at p
-go_together:   a b p                | a by b, a.place != p             | a at p, b at p
-ride:          a x:vehicle p        | a has x, x.broken = no, a.place != p | a at p
+go:            a p                  | a.place != p                     | a at p, p.known = yes
+come_back:     a p                  | a.place != p, p.known = yes      | a at p
+go_together:   a b p                | a by b, a.place != p             | a at p, b at p, p.known = yes
+ride:          a x:vehicle p        | a has x, x.broken = no, a.place != p | a at p, p.known = yes
 
 pick_up:       a x:portable         | x at a.place                     | a has x
 put_down:      a x p                | a has x, a at p                  | x at p

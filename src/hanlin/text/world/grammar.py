@@ -112,20 +112,24 @@ class Grammar:
                 key = (template.action.kind, template.skeleton)
                 self._skeletons[key].append(template)
 
-    def write(self, events: Sequence[Event], rng: random.Random) -> str:
-        """Tell a whole story, choosing among its wordings."""
+    def write(self, events: Sequence[Event], wording: int) -> str:
+        """Tell a whole story, choosing among its wordings by a seed.
+
+        Each sentence has a seed of its own, and what the languages have in common is drawn first:
+        so both tell of the same time of day, and a changed event leaves the others as they were.
+        """
+        rng = random.Random()
         sentences = []
         actors: tuple[Actor, ...] = ()
-        for event in events:
+        for index, event in enumerate(events):
+            rng.seed(wording + index)
+            frame, short = self._choose_frame(event.action.kind, rng), rng.random() < PRONOUN_SHARE
             template = rng.choice(self.templates[event.name])
-            frame = self._choose_frame(template, rng)
+            if event.action.kind == "middle" and isinstance(template.parts[0], str):
+                frame = ""
             subject = event.subject
-            short = (
-                subject is not None
-                and template.starts_with_actor
-                and antecedent(subject.pronoun, actors) == subject
-                and rng.random() < PRONOUN_SHARE
-            )
+            clear = subject is not None and antecedent(subject.pronoun, actors) == subject
+            short = short and clear and template.starts_with_actor
             sentences.append(self.write_sentence(event, template, frame=frame, short=short))
             actors = template.actors(event)
         return self._space.join(sentences)
@@ -207,13 +211,11 @@ class Grammar:
         event = Event(template.action.name, tuple(entities[i] for i in range(len(entities))))
         return Reading(event, template.actors(event), unclear)
 
-    def _choose_frame(self, template: Template, rng: random.Random) -> str:
-        kind = template.action.kind
+    def _choose_frame(self, kind: Kind, rng: random.Random) -> str:
         if kind != "middle":
             return rng.choice(FRAMES[kind][self.language])
-        if isinstance(template.parts[0], str) or rng.random() >= CONNECTIVE_SHARE:
-            return ""
-        return rng.choice(CONNECTIVES[self.language])
+        frame = rng.choice(CONNECTIVES[self.language])
+        return frame if rng.random() < CONNECTIVE_SHARE else ""
 
     def _find_frame(self, sentence: str, kind: Kind) -> str:
         frames = CONNECTIVES if kind == "middle" else FRAMES[kind]

@@ -1,7 +1,7 @@
 """Spoil one fact of a story, so that its text alone shows that something is wrong.
 
 A mutation changes a fact on which another sentence depends: who holds a thing, where it is, what
-it looks like, what happened first. The other sentences keep their facts, though they may be worded anew.
+it looks like, what happened first. The other sentences keep their facts, if not their wording.
 
     from hanlin.text.world import mutate
     mutate(story, random.Random(1), "en", kind="colour")
@@ -41,7 +41,7 @@ def mutate(
     for each in kinds:
         options = list(mutations(story.events, each, rng))
         if options:
-            return grammar_of(language).write(rng.choice(options), random.Random(story.wording))
+            return grammar_of(language).write(rng.choice(options), story.wording)
     raise ValueError(f"the story offers no mutation of the kind {kind!r}; choose another kind")
 
 

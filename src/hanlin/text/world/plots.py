@@ -9,9 +9,9 @@ of `hanlin.text.world.actions` with its roles, or one of these directions in cap
     SEE a x    a sees x, a new thing, where a is
     USE a x    a does with x whatever x is for, if anything
 
-`?step` is taken half of the time and only if it is possible, `*step` belongs into the summary, and
-`step / step` is a choice. Among the places, `p` is where the step's first actor is, `q` is somewhere
-else, and `o` is where the plot began.
+`?step` is taken now and then and only if it is possible, `*step` belongs into the summary, and
+`step / step` is a choice. Among the places, `p` is where the step's first actor is, `q` is
+somewhere else, and `o` is where the plot began.
 
     python -m hanlin.text.world --seed 3
 """
@@ -27,7 +27,8 @@ gift:       x:gift: HAVE a x; WITH a b; ?want b x; *give a b x; ?thank b a; ?USE
 wish:       x:gift: HAVE a x; WITH a b; ask_for b a x; *give a b x; ?thank b a; ?USE b x
 refusal:    x:reusable: HAVE a x; WITH a b; ask_for b a x; refuse a b x; cry b / be_sad b;
             *give a b x; be_happy b / thank b a
-birthday:   x:gift: HAVE a x; WITH a b; have_birthday b; ?bless a b; *give a b x; ?thank b a; ?USE b x
+birthday:   x:gift: HAVE a x; WITH a b; have_birthday b; ?bless a b; *give a b x; ?thank b a;
+            ?USE b x
 trade:      x:gift y:gift: HAVE a x; BRING b y; *trade a b x y; USE a y; ?be_happy b
 sale:       x:gift: HAVE a x; WITH a b; want b x; *sell a b x; ?USE b x
 loan:       x:reusable: BRING b x; want a x; *borrow a b x; USE a x; ?thank a b; *return a b x
@@ -40,15 +41,15 @@ catching:   x:ball: HAVE a x; WITH a b; *throw a b x; throw b a x / be_happy b; 
 losing:     x:gift: HAVE a x; *lose a x p; ?be_sad a; search a x; *find a x p; ?be_happy a
 help:       x:gift: HAVE a x; WITH a b; *lose a x p; ?cry a; help_search b a x; find b x p;
             *give b a x; thank a b
-forgetting: x:portable: HAVE a x; *forget a x p; go a q; remember a x; go a o; *find a x o
+forgetting: x:gift: HAVE a x; *forget a x p; go a q; remember a x; come_back a o; *find a x o
 hiding:     x:gift: HAVE a x; WITH a b; *hide a x p; search b x; *find b x p; ?be_happy b
 hint:       x:gift: HAVE a x; WITH a b; *hide a x p; search b x; tell a b x p; *find b x p
-storing:    x:portable: HAVE a x; put_down a x p; go a q; go a o; *pick_up a x
+storing:    x:gift: HAVE a x; put_down a x p; go a q; come_back a o; *pick_up a x
 hide_seek:  : WITH a b; hide_self a; *catch b a; hide_self b; *catch a b
 farewell:   x:gift: WITH a b; own a x; *give a b x; ?USE b x; part a b
 
 box:        y:container x:gift: SEE a y; *open a y; discover a x y; *take_out a x y; USE a x
-packing:    x:portable y:container: HAVE a x; SEE a y; open a y; *put_in a x y; close a y
+packing:    x:gift y:container: HAVE a x; SEE a y; open a y; *put_in a x y; close a y
 stash:      x:gift y:container: HAVE a x; SEE a y; open a y; *put_in a x y; WITH a b;
             *take_out b x y; ?USE b x
 lock:       y:lockable k:key x:treasure: see_locked a y p; HAVE a k; *unlock a k y; open a y;
@@ -88,13 +89,14 @@ photo:      x:camera: HAVE a x; WITH a b; *photograph a b x; thank b a / be_happ
 
 garden:     x:seed p:soil: HAVE a x; *plant a x p; water a x; *grow x; ?be_happy a
 flowers:    x:flower p:soil: *pick a x p; WITH a b; *give a b x; ?thank b a
-rain:       x:umbrella: HAVE a x; WITH a b; get_rained_on b; *shelter a b x; thank b a
-shower:     x:umbrella: HAVE a x; get_rained_on a; *put_up a x
+rain:       x:umbrella p:soil: HAVE a x; WITH a b; get_rained_on b; *shelter a b x; thank b a
+shower:     x:umbrella p:soil: HAVE a x; get_rained_on a; *put_up a x
 swimming:   x:towel p:water: HAVE a x; *swim a p; *dry_off a x; ?be_happy a
 fishing:    x:fish p:water: *fish a x p; WITH a b; show a b x; *release a x
 fish_gift:  x:fish p:water: *fish a x p; WITH a b; want b x; *give a b x; ?thank b a
 treasure:   x:spade y:treasure p:soil: HAVE a x; *dig_up a x y p; WITH a b; *give a b y; ?thank b a
-riding:     x:vehicle: HAVE a x; *ride a x q; WITH a b; *lend a b x; ride b x o; return b a x
+riding:     x:vehicle: HAVE a x; *ride a x q; WITH a b; *lend a b x; ?thank b a
+outing:     x:vehicle: HAVE a x; *ride a x q; ?be_tired a; *ride a x o
 trip:       x:gift: HAVE a x; WITH a b; *go_together a b q; *give a b x; ?USE b x
 
 race:       : WITH a b; race a b; *win a b; congratulate b a

@@ -28,9 +28,10 @@ _WORDS = {
     "dirty": "whether {} is dirty", "wet": "whether {} is wet", "lender": "the lender of {}",
     "owes": "whom {} has to thank", "wants": "what {} wants", "sleep": "the sleep of {}",
     "lit": "whether {} is lit", "growth": "the growth of {}", "to": "to whom {} was sent",
+    "known": "whether anyone was before at {}",
 }  # fmt: skip
 _BINDS = (("sleep", "asleep"), ("stuck", "yes"), ("hidden", "yes"))
-_FEELINGS = frozenset({"mood", "owes", "here", "said", "wants", "tears"})
+_FEELINGS = frozenset({"mood", "owes", "here", "said", "wants", "tears", "known"})
 """Fluents too slight to make a story depend on its state."""
 
 

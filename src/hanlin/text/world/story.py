@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from hanlin.config import WorldConfig
 from hanlin.text.world import tasks
+from hanlin.text.world.casting import Split, StuckError, held_out
 from hanlin.text.world.checker import MAX_SENTENCES, MIN_SENTENCES, Structure
-from hanlin.text.world.drafting import Draft, Split, StuckError, held_out
+from hanlin.text.world.drafting import Draft
 from hanlin.text.world.entities import Language
 from hanlin.text.world.grammar import grammar_of
 from hanlin.text.world.plots import PLOTS
@@ -37,7 +38,7 @@ class Story:
 
     def text(self, language: Language) -> str:
         """Tell the story: one paragraph, always in the same words."""
-        return grammar_of(language).write(self.events, random.Random(self.wording))
+        return grammar_of(language).write(self.events, self.wording)
 
     def summary(self, language: Language) -> str:
         """Tell where it happened and what mattered, in one or two sentences."""

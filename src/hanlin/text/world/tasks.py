@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hanlin.text.world.entities import (
     COLOURS,
@@ -25,7 +25,7 @@ from hanlin.text.world.entities import (
     phrase,
     with_article,
 )
-from hanlin.text.world.grammar import Template, grammar_of
+from hanlin.text.world.grammar import grammar_of
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.requests import FRAMES, Request, choose_missing, make_request
 from hanlin.text.world.state import Event, State
@@ -190,12 +190,14 @@ def _who_did(story: Story, language: Language) -> Iterator[Question]:
 
 
 def _who_question(event: Event, language: Language) -> str:
-    template: Template = grammar_of(language).templates[event.name][0]
-    if not template.starts_with_actor or event.subject is None:
+    """Return the question after an event's subject, or nothing if it does not stand alone."""
+    subject = event.subject
+    plain = [grammar_of(each).templates[event.name][0] for each in get_args(Language)]
+    if subject is None or not all(template.starts_with_actor for template in plain):
         return ""
-    who = replace(event.subject, key="who", zh="谁", en="who", named=True)
-    asked = Event(event.name, tuple(who if e == event.subject else e for e in event.entities))
-    return grammar_of(language).write_sentence(asked)[:-1] + ("？" if language == "zh" else "?")
+    who = replace(subject, key="who", zh="谁", en="who", named=True)
+    statement = grammar_of(language).write_sentence(event.replaced(subject, who))
+    return statement[:-1] + ("？" if language == "zh" else "?")
 
 
 def _where_at_first(story: Story, language: Language) -> Question:

@@ -71,7 +71,7 @@ _TABLE = """
 书包    个 any     container                         schoolbag
 篮子    个 any     container                         basket
 罐子    个 any     container                         jar
-钱包    个 any     container                         purse
+背包    个 any     container                         backpack
 抽屉    个 any     container,fixed                   drawer
 柜子    个 any     container,fixed                   cupboard
 宝箱    个 metal   container,fixed,lockable          treasure_chest
@@ -91,7 +91,7 @@ _TABLE = """
 篮球    个 any     toy,ball,gift,soils               basketball
 排球    个 any     toy,ball,gift,soils               volleyball
 飞盘    个 any     toy,ball,gift                     frisbee
-气球    个 any     toy,many,gift,breaks              balloon
+气球    个 any     toy,many,gift                     balloon
 风筝    个 any     toy,gift,breaks,product,wets      kite
 娃娃    个 any     toy,gift,breaks,product,soils,wets doll
 积木    块 any     toy,many                          toy_brick
@@ -105,8 +105,8 @@ _TABLE = """
 玩具熊  个 any     toy,gift,soils,wets               toy_bear
 木马    个 any     toy,breaks,product,gift           wooden_horse
 木偶    个 any     toy,gift,breaks,product           puppet
-滑板    个 any     vehicle,gift,breaks,soils         skateboard
-自行车  辆 any     vehicle,gift,breaks,soils         bicycle
+滑板    个 any     vehicle,breaks,soils              skateboard
+自行车  辆 any     vehicle,breaks,soils              bicycle
 三轮车  辆 any     vehicle,breaks,soils              tricycle
 雪橇    个 any     vehicle,breaks,product            sledge
 笛子    支 dark    instrument,gift                   flute

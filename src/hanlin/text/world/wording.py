@@ -16,7 +16,7 @@ __all__ = ["CONNECTIVES", "FRAMES", "SENTENCES"]
 
 FRAMES: dict[str, dict[Language, tuple[str, ...]]] = {
     "opening": {
-        "zh": ("从前，", "一天，", "有一天，", "早上，", "晚上，"),
+        "zh": ("从前，", "一天，", "早上，", "下午，", "晚上，"),
         "en": (
             "Once upon a time, ",
             "One day, ",
@@ -27,16 +27,16 @@ FRAMES: dict[str, dict[Language, tuple[str, ...]]] = {
     },
     "ending": {
         "zh": ("最后，", "就这样，"),
-        "en": ("In the end, ", "At last, "),
+        "en": ("In the end, ", "And so "),
     },
 }
-"""What a first and a last sentence must begin with."""
+"""What a first and a last sentence must begin with; the languages correspond in order."""
 
 CONNECTIVES: dict[Language, tuple[str, ...]] = {
-    "zh": ("然后，", "后来，", "接着，", "这时，"),
+    "zh": ("然后，", "后来，", "接着，", "不久，"),
     "en": ("Then ", "Later, ", "After that, ", "Soon "),
 }
-"""What a sentence between may begin with."""
+"""What a sentence between may begin with; the languages correspond in order."""
 
 _TABLE = """
 be_at           {+a}来到了{p} | {+a}在{@p}玩
@@ -63,6 +63,8 @@ buy             {a}在{@p}买了{+x} | {a}在{@p}花钱买下了{+x}
                 {a} bought {+x} {@p} | {a} paid for {+x} {@p}
 go              {a}去了{p} | {a}走到了{p}
                 {a} went to {p} | {a} walked to {p}
+come_back       {a}回到了{p} | {a}又去了{p}
+                {a} went back to {p} | {a} returned to {p}
 go_together     {a}和{b}一起去了{p} | {a}带着{b}去了{p}
                 {a} and {b} went to {p} together | {a} took {b} to {p}
 ride            {a}骑着{x}去了{p} | {a}骑{x}到了{p}
@@ -87,8 +89,8 @@ hide            {a}把{x}藏在了{@p}
                 {a} hid {x} {@p}
 want            {a}想要{x} | {a}很喜欢{x}
                 {a} wanted {x} | {a} liked {x}
-ask_for         {a}向{b}要{x} | {a}请{b}给出{x}
-                {a} asked {b} for {x} | {a} asked {b} to give away {x}
+ask_for         {a}向{b}要{x}
+                {a} asked {b} for {x} | {a} begged {b} for {x}
 refuse          {a}不肯把{x}给{b}
                 {a} would not give {x} to {b}
 give            {a}把{x}给了{b} | {a}把{x}送给了{b}

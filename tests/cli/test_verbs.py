@@ -1,0 +1,109 @@
+"""Each verb, used once on a real run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hanlin.cli import main
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    result: dict[str, object] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def test_generate_continues_the_prompt(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", str(tiny_run), "--prompt", "小猫", "--max-tokens", "8", "--seed", "1"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("小猫")
+
+
+def test_generate_streams_what_it_returns_whole(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["generate", str(tiny_run), "--max-tokens", "20", "--seed", "3"]
+    assert main(arguments) == 0
+    streamed = capsys.readouterr().out.rstrip("\n")
+    assert main([*arguments, "--json"]) == 0
+    assert _json(capsys)["text"] == streamed
+
+
+def test_score_shows_both_models(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(tiny_run), "小猫在公园里。", "--json"]) == 0
+    (sentence,) = _json(capsys)["sentences"]  # type: ignore[misc]
+    assert sentence["gpt_bits"] > 0
+    assert sentence["ngram_bits"] > 0
+    assert main(["score", str(tiny_run), "小猫在公园里。"]) == 0
+    assert "GPT p" in capsys.readouterr().out
+
+
+def test_eval_measures_by_language(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "zh.txt").write_text("小猫在公园里看见一只小狗。" * 5, encoding="utf-8")
+    (tmp_path / "en.txt").write_text("The cat saw a dog in the park. " * 5, encoding="utf-8")
+    arguments = ["eval", str(tiny_run), "--text", str(tmp_path), "--samples", "2", "--json"]
+    assert main(arguments) == 0
+    result = _json(capsys)
+    assert set(result["by_language"]) == {"zh", "en"}  # type: ignore[arg-type, call-overload]
+    assert main(arguments[:-1]) == 0
+    assert "uniform" in capsys.readouterr().out
+
+
+def test_tokenizer_trains_encodes_and_decodes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("小猫在公园里看见一只小狗。The cat saw a dog. " * 50, encoding="utf-8")
+    folder = str(tmp_path / "tokenizer")
+    assert main(["tokenizer", "train", folder, "--text", str(text), "--vocab-size", "380"]) == 0
+    capsys.readouterr()
+    assert main(["tokenizer", "encode", folder, "小猫 cat", "--json"]) == 0
+    ids = [str(number) for number in _json(capsys)["ids"]]  # type: ignore[attr-defined]
+    assert main(["tokenizer", "decode", folder, *ids]) == 0
+    assert capsys.readouterr().out == "小猫 cat\n"
+
+
+def test_data_inspect_names_what_was_kept(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "inspect", str(tiny_run), "--json"]) == 0
+    assert "main" in _json(capsys)["parts"]  # type: ignore[operator]
+    assert main(["data", "inspect", str(tiny_run)]) == 0
+
+
+def test_runs_list_show_and_report(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "list", str(tiny_run.parent), "--json"]) == 0
+    (found,) = _json(capsys)["runs"]  # type: ignore[misc]
+    assert found["state"] == "finished"
+    assert main(["runs", "show", str(tiny_run)]) == 0
+    assert "step 8 of 8" in capsys.readouterr().out
+    assert main(["runs", "report", str(tiny_run)]) == 0
+    assert capsys.readouterr().out.strip().endswith("report.html")
+
+
+def test_new_plan_and_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text").mkdir()
+    for number in range(30):
+        text = f"第{number}篇。小猫在公园里看见了第{number * 7}只小狗，很高兴。" * 20
+        (tmp_path / "text" / f"{number}.txt").write_text(text, encoding="utf-8")
+    folder = tmp_path / "mine"
+    assert main(["new", str(folder), "--text", str(tmp_path / "text"), "--minutes", "1"]) == 0
+    assert main(["new", str(folder), "--text", str(tmp_path / "text")]) == 2
+    capsys.readouterr()
+    assert main(["plan", str(folder / "recipe.toml"), "--no-probe", "--json"]) == 0
+    assert _json(capsys)
+    assert main(["doctor", "--json"]) == 0
+    assert _json(capsys)["checks"]
+
+
+@pytest.mark.parametrize("path", ["none", "recipe"])
+def test_what_is_no_model_is_refused(
+    path: str, tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "none" if path == "none" else tiny_recipe.parent
+    assert main(["generate", str(place)]) == 2
+    assert str(place) in capsys.readouterr().err
