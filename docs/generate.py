@@ -81,7 +81,8 @@ def _describe(model: type[BaseModel], key: str, lines: list[str], seen: set[str]
         many = "[[...]]" if nested and "tuple" in str(field.annotation) else ""
         if nested:
             inner.append((nested, f"{key}.{shown}".strip(".")))
-        default = "" if nested else _default(field.default)
+        required = nested and field.is_required()
+        default = "required" if required else "" if nested else _default(field.default)
         kind = f"table{many}" if nested else _type(field.annotation)
         meaning = (field.description or "").replace("\n", " ").replace("|", "\\|")
         lines.append(f"| `{shown}` | {kind} | {default} | {meaning} |")

@@ -14,7 +14,7 @@ from typing import Any
 
 from hanlin.config import SamplingConfig, load_recipe
 from hanlin.errors import ModelError
-from hanlin.generation import Engine
+from hanlin.generation import Completion, Engine
 from hanlin.models import Decoder, load_release
 from hanlin.runs import Console, RunFolder, run_recipe
 from hanlin.tokenizers import Tokenizer, load_tokenizer
@@ -34,15 +34,24 @@ class Model:
 
     def generate(self, prompt: str = "", **sampling: Any) -> str:
         """Return a continuation of `prompt`; the options are those of `SamplingConfig`."""
-        return self.engine.generate(prompt, SamplingConfig(**sampling)).text
+        return self.complete(prompt, SamplingConfig(**sampling)).text
 
     def stream(self, prompt: str = "", **sampling: Any) -> Iterator[str]:
         """Yield a continuation of `prompt` as it is written, whole characters only."""
-        yield from self.engine.stream(prompt, SamplingConfig(**sampling))
+        yield from self.engine.stream(self._begin(prompt), SamplingConfig(**sampling))
+
+    def complete(self, prompt: str, sampling: SamplingConfig) -> Completion:
+        """Return a continuation with its token ids and the reason why it ended."""
+        return self.engine.generate(self._begin(prompt), sampling)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""
         return self.engine.logprobs(list(token_ids))
+
+    def _begin(self, prompt: str) -> list[int]:
+        """Return a prompt as the beginning of a document, as the model has learnt documents."""
+        ids = self.tokenizer.encode(prompt)
+        return ids if self.tokenizer.kind == "hf" else [self.tokenizer.eot_id, *ids]
 
 
 def load(path: str | Path, *, device: str = "auto") -> Model:
@@ -63,18 +72,26 @@ def run(
     folder: str | Path | None = None,
     until: str = "",
     overrides: Sequence[str] = (),
+    device: str = "auto",
     quiet: bool = False,
 ) -> Path:
     """Run a recipe, or go on with it; return the run's folder.
 
     `folder` is `runs/NAME` unless given; `until` names the last stage to run; `overrides` are
-    `key.path=value`.
+    `key.path=value`; `device` is auto, cpu, cuda or mps.
     """
     path = Path(recipe)
     loaded = load_recipe(path, overrides)
     target = Path(folder) if folder else Path("runs") / loaded.name
     console = Console(quiet=quiet)
-    run_recipe(loaded, RunFolder(target.resolve()), base=path.parent, until=until, console=console)
+    run_recipe(
+        loaded,
+        RunFolder(target.resolve()),
+        base=path.parent,
+        until=until,
+        device=device,
+        console=console,
+    )
     return target.resolve()
 
 

@@ -240,6 +240,47 @@ def test_a_stage_without_result_is_not_finished(run: Path) -> None:
     assert read_run(run).status == "stopped before its end"
 
 
+def test_samples_may_stand_between_the_metrics(run: Path) -> None:
+    (run / "samples.jsonl").unlink()
+    written = {"texts": [{"prompt": "从前", "text": "有一条鱼。"}]}
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(lines({"stage": "base", "kind": "sample", "step": 50, "sample": written}))
+    facts = read_run(run)
+    assert [line["step"] for line in facts.stages[0].steps] == [10, 20, 30, 40, 50]
+    assert "有一条鱼" in write_report(run).read_text(encoding="utf-8")
+
+
+def test_an_evaluation_without_tokens_is_placed_by_its_step(run: Path) -> None:
+    line = {"stage": "base", "kind": "evaluation", "step": 30, "time": {"seconds": 9.0}}
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(lines({**line, "evaluation": {"zh": {"bits_per_byte": 1.4}}}))
+    placed = next(e for e in read_run(run).stages[0].evaluations if e["step"] == 30)
+    assert placed["tokens"] == 3000
+    assert placed["time"]["elapsed"] == 30.0
+
+
+def test_texts_written_freely_are_shown_the_languages_in_turns(run: Path) -> None:
+    path = run / "stages" / "1-base" / "result.json"
+    result = json.loads(path.read_text())
+    result["evaluation"]["samples"] = ["猫来了。", "狗走了。", "The fox ran."]
+    path.write_text(json.dumps(result))
+    page = write_report(run).read_text(encoding="utf-8")
+    places = [page.index(text) for text in ("猫来了。", "The fox ran.", "狗走了。")]
+    assert places == sorted(places)
+
+
+def test_an_interval_is_said_with_its_bounds(run: Path) -> None:
+    path = run / "stages" / "1-base" / "result.json"
+    result = json.loads(path.read_text())
+    found = {"value": 0.25, "low": 0.2, "high": 0.31, "successes": 25, "total": 100}
+    result["evaluation"]["novelty"] = {"zh": {"found": found}, "zh, human": {"found": found}}
+    path.write_text(json.dumps(result))
+    write_report(run)
+    markdown = (run / "report.md").read_text(encoding="utf-8")
+    assert "25 % (20 % to 31 %)" in markdown
+    assert "| Chinese | Chinese, human |" in markdown
+
+
 def test_skipped_steps_are_told(run: Path) -> None:
     text = " ".join(outline(write_report(run).read_text(encoding="utf-8")).text)
     assert "1 step was skipped" in text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import re
 
@@ -51,7 +52,7 @@ def test_smoothing_stays_between_the_extremes(values: list[float], strength: flo
 def test_ticks_lie_inside_and_are_evenly_spaced(low: float, span: float) -> None:
     found = ticks(low, low + span, 5)
     if len(found) >= 2:
-        gaps = [b - a for a, b in zip(found, found[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(found)]
         assert max(gaps) - min(gaps) <= 1e-3 * max(gaps) + 1e-9
     assert len(found) <= 12
 
@@ -60,7 +61,7 @@ def test_ticks_lie_inside_and_are_evenly_spaced(low: float, span: float) -> None
 @given(st.lists(st.floats(0, 200), min_size=1, max_size=8))
 def test_labels_do_not_overlap(heights: list[float]) -> None:
     placed = sorted(spread_labels(heights, 0, 200))
-    assert all(b - a >= 14.99 for a, b in zip(placed, placed[1:], strict=False))
+    assert all(b - a >= 14.99 for a, b in itertools.pairwise(placed))
 
 
 def test_a_single_point_is_drawn_as_a_dot() -> None:

@@ -7,11 +7,11 @@ import pytest
 from hanlin.text.world import MUTATIONS, check, generate_story, mutate
 
 STORY_ZH = (
-    "一天，小明带着一个红皮球来到了公园。小红也来到了公园。小明把红皮球给了小红。"
+    "一天，小明带着一个红皮球来到了公园。小红也来了。小明把红皮球给了小红。"
     "小红玩起了红皮球。最后，小红带着红皮球回家了。"
 )
 STORY_EN = (
-    "One day, Ming came to the park with a red ball. Hong came to the park too. "
+    "One day, Ming came to the park with a red ball. Hong came too. "
     "Ming gave the red ball to Hong. Then she played with the red ball. "
     "In the end, Hong went home with the red ball."
 )
@@ -36,15 +36,11 @@ def test_a_hand_written_story_is_accepted_in_both_languages():
             "小明玩起了",
             "the whereabouts of the red ball is Hong, but it must be Ming",
         ),
-        (
-            "小红也来到了公园",
-            "小红也来到了学校",
-            "the scene is the park, but it must be the school",
-        ),
-        ("小红也来到了公园。", "", "Hong acts before coming into the story"),
+        ("小红玩起了", "小红在学校里弄丢了", "the place of Hong is the park, but it must be"),
+        ("小红也来了。", "", "Hong acts before coming into the story"),
         ("小红玩起了红皮球。", "小红吃了红皮球。", "the red ball has not the trait `food`"),
         ("小红玩起了红皮球。", "小红玩起了红皮球。" * 2, "but it must not be `ball`"),
-        ("小红玩起了红皮球。", "小红看见了一个蓝苹果。", "is none of the world's"),
+        ("小红玩起了红皮球。", "小红看见了一把蓝苹果。", "is none of the world's"),
         ("最后，", "", "sentence 5 is none of the world's"),
         ("一天，", "", "sentence 1 is none of the world's"),
         ("一个红皮球", "一本红皮球", "sentence 1 is none of the world's"),
@@ -110,7 +106,7 @@ def test_a_story_of_the_other_language_is_not_well_formed():
 def test_mutated_stories_are_rejected(kind, language):
     rng = random.Random(f"{kind}{language}")
     tried = rejected = 0
-    while tried < 250:
+    while tried < 200:
         try:
             text = mutate(generate_story(rng), rng, language, kind=kind)
         except ValueError:

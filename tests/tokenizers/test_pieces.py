@@ -13,6 +13,7 @@ from hanlin.tokenizers.pieces import PATTERN, split_pattern
 from .conftest import assigned, tricky_text
 
 _SPACES = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+SPLIT = pre_tokenizers.Split(Regex(PATTERN), "isolated")
 SPACES = _SPACES + "".join(map(chr, range(0x2000, 0x200B)))
 
 
@@ -87,8 +88,7 @@ def _is_mark(text: str, place: int) -> bool:
 
 
 def tokenizers_pieces(text: str) -> list[str]:
-    split = pre_tokenizers.Split(Regex(PATTERN), "isolated")
-    return [piece for piece, _ in split.pre_tokenize_str(text)]
+    return [piece for piece, _ in SPLIT.pre_tokenize_str(text)]
 
 
 @settings(deadline=None, max_examples=300)

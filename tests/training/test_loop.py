@@ -300,3 +300,13 @@ def test_the_model_is_in_fp32_at_the_end_of_bf16_training(
     for name, parameter in model.named_parameters():
         assert parameter.dtype == torch.float32
         assert torch.equal(parameter.detach(), saved[name])
+
+
+def test_a_signal_during_a_step_stops_after_that_step(small: ModuleType, tmp_path: Path) -> None:
+    class Interrupted(NextToken):
+        def loss(self, model: nn.Module, prepared: Any) -> Loss:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().loss(model, prepared)
+
+    with pytest.raises(StoppedError, match="after step 1 of 30"):
+        small.run(tmp_path, small.settings(), objective=Interrupted())

@@ -10,11 +10,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 
-__all__ = ["Common", "Device", "SetFlags", "parse", "parse_one_of", "say", "show"]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+
+__all__ = ["Common", "Device", "Folder", "SetFlags", "parse", "parse_one_of", "say", "show"]
 
 T = TypeVar("T")
 SetFlags = Annotated[

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from hanlin.cli._command import Common, SetFlags, parse, say, show
+from hanlin.cli._command import Device, SetFlags, parse, say, show
 
 __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Common):
+class Arguments(Device):
     """Train a small bilingual GPT on the toy world before your eyes, and read what it writes."""
 
     run: Path = Path("runs/demo")
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
 
     recipe = resources.files("hanlin.runs") / "recipes" / "demo.toml"
     with resources.as_file(recipe) as path:
-        folder = api.run(path, folder=options.run, overrides=options.overrides)
+        folder = api.run(
+            path, folder=options.run, overrides=options.overrides, device=options.device
+        )
     model = api.load(folder)
     stories = [
         model.generate(opening, temperature=0.7, max_tokens=200, seed=seed)

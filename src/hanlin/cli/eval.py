@@ -1,4 +1,4 @@
-"""`hanlin eval MODEL --text F...`: how well a model predicts text, and what its own is like."""
+"""`hanlin eval MODEL --text F...`: how well a model predicts text, and how it repeats itself."""
 
 from __future__ import annotations
 

@@ -37,13 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     model = api.load(options.model, device=options.device)
     if options.json:
-        completion = model.engine.generate(prompt, options.sampling)
+        completion = model.complete(prompt, options.sampling)
         show(options, {"prompt": prompt, **asdict(completion)}, "")
         return 0
     start = time.monotonic()
     print(prompt, end="", flush=True)
     written = ""
-    for piece in model.engine.stream(prompt, options.sampling):
+    for piece in model.stream(prompt, **options.sampling.model_dump()):
         written += piece
         print(piece, end="", flush=True)
     print(flush=True)

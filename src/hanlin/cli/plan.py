@@ -21,8 +21,8 @@ class Arguments(Common):
     """The recipe, a TOML file."""
     overrides: SetFlags = ()
     """Override one key of the recipe; may be given several times."""
-    probe: bool = True
-    """Time a few real steps of the model here; without, only formulas are used."""
+    no_probe: bool = False
+    """Use formulas only, without timing a few real steps of the model here."""
     price_per_hour: float = 0.0
     """What an hour of this machine costs, in your currency."""
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     found = plan(
         recipe,
         base=options.recipe.parent,
-        probe=options.probe,
+        probe=not options.no_probe,
         price_per_hour=options.price_per_hour,
     )
     show(options, found.as_dict(), render(found))

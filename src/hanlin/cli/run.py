@@ -8,18 +8,18 @@ from pathlib import Path
 
 import tyro
 
-from hanlin.cli._command import Common, SetFlags, parse, say, show
+from hanlin.cli._command import Device, Folder, SetFlags, parse, say, show
 
 __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Common):
+class Arguments(Device):
     """Start a recipe's run, or go on with it, whatever stopped it."""
 
     recipe: tyro.conf.Positional[Path]
     """The recipe, a TOML file."""
-    run: Path | None = None
+    run: Folder = None
     """The run's folder; `runs/NAME` unless given."""
     until: str = ""
     """The last stage to run."""
@@ -34,7 +34,11 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin import api
 
     folder = api.run(
-        options.recipe, folder=options.run, until=options.until, overrides=options.overrides
+        options.recipe,
+        folder=options.run,
+        until=options.until,
+        overrides=options.overrides,
+        device=options.device,
     )
     say(f"Write with it: hanlin generate {_short(folder)} --prompt 从前")
     show(options, {"run": str(folder), "model": str(folder / "model")}, "")

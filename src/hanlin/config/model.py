@@ -59,6 +59,8 @@ class ModelConfig(Strict):
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:
+        if self.preset:
+            return self  # the preset is filled in, and the shape checked again, by resolve_model
         if not self.head_dim and self.hidden_size % self.num_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not divisible by num_heads {self.num_heads}; "

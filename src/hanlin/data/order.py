@@ -45,16 +45,30 @@ class Mixture:
     def locate(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return each position's source, and its number among that source's rows."""
         length = sum(self.counts)
-        bounds = np.cumsum((0, *self.counts))
         sources, numbers = np.empty_like(positions), np.empty_like(positions)
         for cycle in np.unique(positions // length):
             here = positions // length == cycle
-            key = hash_integers(self.seed, 0x4D49, int(cycle))
-            slots = permute(positions[here] % length, length, key)
-            found = np.searchsorted(bounds, slots, side="right") - 1
-            sources[here] = found
-            numbers[here] = cycle * np.array(self.counts)[found] + slots - bounds[found]
+            slots = positions[here] % length
+            order = self._cycle(int(cycle))
+            ranks = _ranks(order)
+            sources[here] = order[slots]
+            numbers[here] = cycle * np.array(self.counts)[order[slots]] + ranks[slots]
         return sources, numbers
+
+    def _cycle(self, cycle: int) -> NDArray[np.int64]:
+        """Return the source of each row of a cycle."""
+        length = sum(self.counts)
+        slots = permute(np.arange(length), length, hash_integers(self.seed, cycle))
+        return np.repeat(np.arange(len(self.counts)), self.counts)[slots]
+
+
+def _ranks(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many equal values stand before each."""
+    ranks = np.empty_like(values)
+    for value in np.unique(values):
+        here = values == value
+        ranks[here] = np.arange(here.sum())
+    return ranks
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What `hanlin doctor` looks at: each check says what was found and what to do where it is not well.
+"""What `hanlin doctor` looks at: each check says what was found, and what to do about it.
 
 python -m hanlin.planning.doctor
 """

@@ -1,62 +1,56 @@
-"""What surrounds training, measured on a sample: the tokenizer, encoding, the n-gram baseline and
-the search for copied text, in a process of its own.
-
-Each is done on half of the sample and on all of it, so that what it costs to begin with and what a
-further megabyte costs are told apart.
-
-    python -m hanlin.planning.preparation                       (the process that is started)
+"""What surrounds training, measured on a sample in a process of its own: the tokenizer, encoding,
+the n-gram baseline, and the search for copied text.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from hanlin.config import EvaluationConfig, TokenizerConfig
-from hanlin.errors import HanlinError
+from hanlin.planning._worker import measure_apart
 
-__all__ = ["Preparation", "Trend", "probe_preparation"]
-
+__all__ = ["Preparation", "measure_preparation", "probe_preparation"]
 
 _SAMPLE_CHARACTERS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Seconds and bytes of memory, as a beginning and as what each further unit adds."""
-
-    seconds: float
-    seconds_a_unit: float
-    memory: float
-    memory_a_unit: float
-
-    def time(self, units: float) -> float:
-        """Return the seconds for so many units."""
-        return self.seconds + self.seconds_a_unit * units
-
-    def peak(self, units: float) -> float:
-        """Return the bytes for so many units, on top of the program."""
-        return self.memory + self.memory_a_unit * units
+# Training a tokenizer is counting, which grows with the text, and merging, which hardly does: from
+# 1.6 to 16 MB its time grew 3.4 times, and its memory by 10 bytes a byte.
+_COUNTING_SHARE = 0.25
+_TOKENIZER_BYTES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What was measured; units are bytes of text, and tokens for the n-gram model."""
+    """What was measured on a sample of `sample_bytes` of text."""
 
-    tokenizer: Trend
+    sample_bytes: float
+    vocab_size: int
+    """Entries of the tokenizer that the sample supported."""
+    tokenizer_seconds: float
+    tokenizer_memory: float
     bytes_per_token: float
+    """Of a tokenizer that was trained on the sample itself; one of more text does as well."""
     encode_bytes_per_second: float
-    ngram: Trend
     ngram_tokens_per_second: float
+    ngram_bytes_per_token: float
+    """Memory of fitting the n-gram model."""
+    ngram_scored_per_second: float
     novelty_bytes_per_second: float
     program: float
     """Resident size with everything imported and nothing done."""
+    dictionaries: float
+    """What reading text loads and keeps: dictionaries of words, a model of languages."""
+
+    def tokenizer_time(self, text_bytes: float) -> float:
+        """Return the seconds that training the tokenizer on so much text takes."""
+        ratio = text_bytes / max(1.0, self.sample_bytes)
+        return self.tokenizer_seconds * (1 - _COUNTING_SHARE + _COUNTING_SHARE * ratio)
+
+    def tokenizer_peak(self, text_bytes: float) -> float:
+        """Return the memory that training the tokenizer on so much text takes."""
+        return self.tokenizer_memory + _TOKENIZER_BYTES * max(0.0, text_bytes - self.sample_bytes)
 
 
 def probe_preparation(
@@ -72,74 +66,56 @@ def probe_preparation(
         "tokenizer": tokenizer.model_dump(mode="json"),
         "order": evaluation.ngram_order,
     }
-    finished = subprocess.run(
-        [sys.executable, "-m", "hanlin.planning.preparation"],
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        reason = finished.stderr.strip().splitlines()[-1:] or ["it was killed"]
-        raise HanlinError(
-            f"The probe of the preparation ended with code {finished.returncode}: {reason[0]}. "
-            "Plan by formula with: hanlin plan --no-probe."
-        )
-    table = json.loads(finished.stdout.splitlines()[-1])
-    trends = {name: Trend(**table.pop(name)) for name in ("tokenizer", "ngram")}
-    return Preparation(**trends, **table)
+    return Preparation(**measure_apart("preparation", task))
 
 
-def _measure(task: dict[str, Any]) -> Preparation:
+def measure_preparation(task: dict[str, Any]) -> Preparation:
     """Do the measurements in this process."""
     from hanlin.evaluation import measure_novelty
     from hanlin.models.ngram import KneserNey
     from hanlin.planning.machine import resident_memory
+    from hanlin.planning.vocabulary import train_supported
 
     texts: list[str] = task["text"]
+    size = float(sum(len(text.encode("utf-8")) for text in texts))
     program = float(resident_memory())
-    tokenizer, trained = _measure_tokenizer(texts, TokenizerConfig(**task["tokenizer"]))
-    size = _size(texts)
-    began = time.perf_counter()
-    ids = tokenizer.encode_batch(texts)
-    encode = size / _elapsed(began)
-    tokens = sum(map(len, ids))
-    ngram, score = Trend(0.0, 0.0, 0.0, 0.0), float("inf")
+    _load_dictionaries(texts)
+    dictionaries = max(0.0, resident_memory() - program)
+    config = TokenizerConfig(**task["tokenizer"])
+    tokenizer, tokenizer_seconds, tokenizer_memory = _watch(lambda: train_supported(texts, config))
+    ids, encode_seconds, _ = _watch(lambda: tokenizer.encode_batch(texts))
+    tokens = float(max(1, sum(map(len, ids))))
+    ngram_seconds = ngram_memory = score_seconds = 0.0
     if task["order"]:
-        counted: list[tuple[float, float, float]] = []
-        for part in (ids[: len(ids) // 2], ids):
-            model, seconds, memory = _watch(
-                lambda part=part: KneserNey.fit(part, task["order"], tokenizer.vocab_size)
-            )
-            counted.append((float(sum(map(len, part))), seconds, memory))
-        ngram = _trend(*counted)
-        began = time.perf_counter()
-        model.score(ids[: max(1, len(ids) // 4)])
-        score = sum(map(len, ids[: max(1, len(ids) // 4)])) / _elapsed(began)
-    began = time.perf_counter()
-    measure_novelty({"sample": [text[:_SAMPLE_CHARACTERS] for text in texts[:40]]}, texts)
-    novelty = size / _elapsed(began)
-    return Preparation(trained, size / max(1, tokens), encode, ngram, score, novelty, program)
-
-
-def _measure_tokenizer(texts: list[str], config: TokenizerConfig) -> tuple[Any, Trend]:
-    from hanlin.tokenizers import load_tokenizer, train_tokenizer
-
-    if config.path:
-        return load_tokenizer(Path(config.path)), Trend(0.0, 0.0, 0.0, 0.0)
-    vocab_size = _supported(texts[: len(texts) // 2], config)
-    points: list[tuple[float, float, float]] = []
-    for part in (texts[: len(texts) // 2], texts):
-        tokenizer, seconds, memory = _watch(
-            lambda part=part: train_tokenizer(config.kind, part, vocab_size)
+        vocab_size = tokenizer.vocab_size
+        model, ngram_seconds, ngram_memory = _watch(
+            lambda: KneserNey.fit(ids, task["order"], vocab_size)
         )
-        points.append((_size(part), seconds, memory))
-    return tokenizer, _trend(*points)
+        _, score_seconds, _ = _watch(lambda: model.score(ids))
+    samples = [text[:_SAMPLE_CHARACTERS] for text in texts[:40]]
+    _, novelty_seconds, _ = _watch(lambda: measure_novelty({"sample": samples}, texts))
+    return Preparation(
+        sample_bytes=size,
+        vocab_size=tokenizer.vocab_size,
+        tokenizer_seconds=tokenizer_seconds,
+        tokenizer_memory=tokenizer_memory,
+        bytes_per_token=size / tokens,
+        encode_bytes_per_second=size / encode_seconds,
+        ngram_tokens_per_second=tokens / max(1e-6, ngram_seconds),
+        ngram_bytes_per_token=ngram_memory / tokens,
+        ngram_scored_per_second=tokens / max(1e-6, score_seconds),
+        novelty_bytes_per_second=size / novelty_seconds,
+        program=program,
+        dictionaries=dictionaries,
+    )
 
 
-def _supported(texts: list[str], config: TokenizerConfig) -> int:
-    """Return the vocabulary, or a smaller one where the sample has too little text for it."""
-    return max(400, min(config.vocab_size, int(_size(texts) / 60)))
+def _load_dictionaries(texts: Sequence[str]) -> None:
+    from hanlin.text import find_language, segment_words
+
+    first = texts[0][:_SAMPLE_CHARACTERS] if texts else ""
+    find_language(first)
+    segment_words(f"翰林{first}")
 
 
 def _watch(work: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -150,28 +126,5 @@ def _watch(work: Callable[[], Any]) -> tuple[Any, float, float]:
     before = resident_memory()
     began = time.perf_counter()
     result = work()
-    return result, _elapsed(began), float(max(0, peak_memory() - before))
-
-
-def _trend(small: tuple[float, float, float], large: tuple[float, float, float]) -> Trend:
-    """Draw lines through two measurements (units, seconds, memory); nothing shrinks with size."""
-    units = max(1.0, large[0] - small[0])
-    slopes = [max(0.0, (large[place] - small[place]) / units) for place in (1, 2)]
-    # A line through noise may begin below zero; it is then drawn through the origin.
-    for place in (0, 1):
-        if large[place + 1] - slopes[place] * large[0] < 0:
-            slopes[place] = large[place + 1] / max(1.0, large[0])
-    starts = [max(0.0, large[place + 1] - slopes[place] * large[0]) for place in (0, 1)]
-    return Trend(starts[0], slopes[0], starts[1], slopes[1])
-
-
-def _size(texts: Sequence[str]) -> float:
-    return float(sum(len(text.encode("utf-8")) for text in texts))
-
-
-def _elapsed(began: float) -> float:
-    return max(1e-6, time.perf_counter() - began)
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(_measure(json.load(sys.stdin)))))
+    seconds = max(1e-6, time.perf_counter() - began)
+    return result, seconds, float(max(0, peak_memory() - before))

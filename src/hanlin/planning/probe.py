@@ -1,30 +1,26 @@
 """What training really takes here: a few steps of the very model at the very batch, in a process
 of its own, so that its memory is told apart from everything else's.
-
-    python -m hanlin.planning.probe MODEL_AND_TRAINING.json     (the process that is started)
 """
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hanlin.config import ModelConfig, TrainingConfig
-from hanlin.errors import HanlinError
+from hanlin.planning._worker import measure_apart
 
-__all__ = ["Speed", "probe_training"]
+__all__ = ["Speed", "measure_training", "probe_training"]
 
 _SECONDS = 8.0
 _LEAST_STEPS = 3
 _MOST_STEPS = 12
 _SCORED_TOKENS = 16_384
-_WRITTEN_TOKENS = 24
+_WRITTEN_TOKENS = 16
+_ROWS = 16
 _PATIENCE = 20.0
 
 
@@ -39,13 +35,24 @@ class Speed:
     score_tokens_per_second: float
     """Held-out tokens scored in a second."""
     decode_seconds: float
-    """Time to write one token of one text."""
+    """Time to write the next token of one text."""
+    decode_row_seconds: float
+    """What each further text adds to that, where several are written together."""
     peak_bytes: float
     """Largest resident size of the process."""
+    weight_bytes: float
+    context_length: int
     microbatch: int
     placement: str
     peak_flops: float
     """Operations a second of a large matrix product, measured in the same process."""
+    step_flops: float
+    """Operations of one step."""
+
+    @property
+    def flops_per_second(self) -> float:
+        """Operations a second that training reached."""
+        return self.step_flops / self.step_seconds
 
 
 def probe_training(
@@ -72,28 +79,15 @@ def probe_training(
         "document_tokens": document_tokens,
         "seconds": seconds,
     }
-    finished = subprocess.run(
-        [sys.executable, "-m", "hanlin.planning.probe"],
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        reason = finished.stderr.strip().splitlines()[-1:] or ["it was killed"]
-        raise HanlinError(
-            f"The probe ended with code {finished.returncode}: {reason[0]}. If memory ran out, set "
-            "training.microbatch or take a smaller model; without a probe: `hanlin plan --no-probe`."
-        )
-    return Speed(**json.loads(finished.stdout.splitlines()[-1]))
+    return Speed(**measure_apart("training", task))
 
 
-def _measure(task: dict[str, Any]) -> Speed:
-    """Do the measurement in this process."""
+def measure_training(task: dict[str, Any]) -> Speed:
+    """Do the measurement in this process, whose memory is measured too."""
     import numpy as np
     import torch
 
-    from hanlin.models import build_model
+    from hanlin.models import build_model, flops_per_token
     from hanlin.objectives import NextToken
     from hanlin.planning.machine import peak_memory
     from hanlin.training import World, choose_placement, keep_buffers, measure_peak_flops
@@ -121,7 +115,7 @@ def _measure(task: dict[str, Any]) -> Speed:
     rows = draw.integers(0, shape.vocab_size, (num_rows, length + 1), dtype=np.int32)
     times = _repeat(lambda step: stepper.run(step, rows), task["seconds"])
     score = _time_scoring(model, task["document_tokens"], draw)
-    decode = _time_decoding(model)
+    one, many = (_time_decoding(model, rows) for rows in (1, _ROWS))
     stepper.state_dict()
     memory = peak_memory()
     if placement.device.type == "cuda":
@@ -130,11 +124,15 @@ def _measure(task: dict[str, Any]) -> Speed:
         step_seconds=statistics.median(times),
         steps=len(times),
         score_tokens_per_second=score,
-        decode_seconds=decode,
+        decode_seconds=one,
+        decode_row_seconds=max(0.0, many - one) / (_ROWS - 1),
         peak_bytes=float(memory),
+        weight_bytes=4.0 * sum(weight.numel() for weight in model.parameters()),
+        context_length=length,
         microbatch=microbatch,
         placement=str(placement),
         peak_flops=measure_peak_flops(placement),
+        step_flops=float(num_rows * length * flops_per_token(shape)),
     )
 
 
@@ -161,22 +159,20 @@ def _time_scoring(model: Any, document_tokens: int, draw: Any) -> float:
     scorer = DecoderScorer(model.eval())
     began = time.perf_counter()
     scorer.score(list(documents))
-    return float(documents.size / (time.perf_counter() - began))
+    return float(documents.size) / (time.perf_counter() - began)
 
 
-def _time_decoding(model: Any) -> float:
+def _time_decoding(model: Any, rows: int) -> float:
+    """Time one more token of each of `rows` texts, drawn from the sorted probabilities."""
     import torch
 
+    count = int(min(_WRITTEN_TOKENS, model.config.context_length - 2))
     with torch.inference_mode():
-        cache = model.new_cache(1, min(model.config.context_length, 8 + _WRITTEN_TOKENS))
-        ids = torch.zeros(1, 1, dtype=torch.long, device=next(model.parameters()).device)
+        cache = model.new_cache(rows, count + 1)
+        ids = torch.zeros(rows, 1, dtype=torch.long, device=next(model.parameters()).device)
         model(ids, cache=cache)
         began = time.perf_counter()
-        count = min(_WRITTEN_TOKENS, model.config.context_length - 2)
         for _ in range(count):
-            model(ids, cache=cache)[:, -1].float().softmax(-1).sum().item()
+            logits = model(ids, cache=cache)[:, -1].float()
+            logits.softmax(-1).sort(-1, descending=True).values.cumsum(-1).sum().item()
     return (time.perf_counter() - began) / count
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(_measure(json.load(sys.stdin)))))

@@ -1,9 +1,8 @@
 """How much text a corpus holds, from a sample of it: files are counted, a few of them are read.
 
 Packed and marked-up files hold more or less text than their size says, and cleaning drops some of
-it; so a random sample is read by the corpus's own readers and cleaned by its own rules, and what was
-seen is scaled by file sizes. The time that this takes on the sample also says how long the whole
-will take.
+it; so a random sample is read by the corpus's own readers and cleaned by its own rules, and what
+was seen is scaled by file sizes. The time that the sample takes also says how long the whole will.
 
     python -m hanlin.planning.sampling FILE_OR_FOLDER...
 """
@@ -71,7 +70,7 @@ class CorpusEstimate:
         return self.kept_bytes * self.train_share
 
     def tokens(self, vocab_size: int, kind: str = "bpe", measured: float = 0.0) -> float:
-        """Return the training tokens of one epoch; `measured` is a known number of bytes a token."""
+        """Return the training tokens of one epoch; `measured` bytes a token go before the guess."""
         return self.train_bytes / (measured or bytes_per_token(self.shares, vocab_size, kind))
 
     def as_dict(self) -> dict[str, Any]:

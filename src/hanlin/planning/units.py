@@ -34,16 +34,16 @@ def size(value: float) -> str:
 
 
 def exact(value: float) -> str:
-    """Write a whole number with thousands apart, and any other with at most four digits.
+    """Write a number with thousands apart, and one below a thousand with at most four digits.
 
-    >>> exact(1234567), exact(0.123456)
-    ('1,234,567', '0.1235')
+    >>> exact(1234567), exact(2743.02), exact(0.123456)
+    ('1,234,567', '2,743', '0.1235')
     """
     if not math.isfinite(value):
         return str(value)
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if abs(value) < 1e15 and (abs(value) >= 1000 or float(value).is_integer()):
+        return f"{round(value):,}"
+    return f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
@@ -74,11 +74,8 @@ def power(value: float) -> str:
     """
     if not value or not math.isfinite(value):
         return str(value)
-    exponent = math.floor(math.log10(abs(value)))
-    mantissa = f"{value / 10.0**exponent:.2f}"
-    if mantissa.lstrip("-").startswith("10"):
-        exponent, mantissa = exponent + 1, f"{value / 10.0 ** (exponent + 1):.2f}"
-    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPTS)}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
 def share(value: float) -> str:

@@ -68,13 +68,25 @@ def prepare_ngram(context: StageContext, folder: RunFolder, console: Console) ->
     settings = context.recipe.evaluation
     if not settings.ngram_order:
         return None
-    wanted = sha256_json([settings.ngram_order, settings.ngram_tokens, dict(context.fingerprints)])
+    wanted = sha256_json(
+        [
+            settings.ngram_order,
+            settings.ngram_tokens,
+            context.fingerprints["corpus"],
+            context.fingerprints["tokenizer"],
+        ]
+    )
     place = folder.ngram / wanted[:12]
     if (place / "config.json").exists():
         return KneserNey.load(place)
     with console.phase(f"Fitting the Kneser-Ney baseline of order {settings.ngram_order}"):
         documents = _training_tokens(context, settings.ngram_tokens)
-        model = KneserNey.fit(documents, settings.ngram_order, context.tokenizer.vocab_size)
+        model = KneserNey.fit(
+            documents,
+            settings.ngram_order,
+            context.tokenizer.vocab_size,
+            eot_id=context.tokenizer.eot_id,
+        )
         model.save(place)
     return model
 
@@ -129,7 +141,9 @@ def _evaluate(
 ) -> dict[str, Any]:
     documents = context.held_out_documents("test")
     ngram = prepare_ngram(context, folder, console)
-    scorers: dict[str, Scorer] = {"test": DecoderScorer(result.model)}
+    scorers: dict[str, Scorer] = {
+        "test": DecoderScorer(result.model, eot_id=context.tokenizer.eot_id)
+    }
     if ngram is not None:
         scorers["ngram"] = NgramScorer(ngram)
     scorers["uniform"] = UniformScorer(context.tokenizer.vocab_size)

@@ -6,15 +6,17 @@ Each step looks whether its result is there and still fits its inputs, and does 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hanlin.config import Recipe, TokenizerConfig
 from hanlin.data import read_index, write_shards
 from hanlin.errors import DataError, RunError
-from hanlin.records import atomic_directory, sha256_file, sha256_json
+from hanlin.records import atomic_directory, sha256_file, sha256_json, write_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.text import (
@@ -28,26 +30,35 @@ from hanlin.text import (
 )
 from hanlin.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
 
+_ORIGIN = "origin.json"
+"""What a run's tokenizer was made from."""
+_HERE = Path("/")
+"""A run's recipe has absolute paths, so that no base matters."""
+
 __all__ = ["prepare_corpus", "prepare_shards", "prepare_tokenizer"]
 
 
-def prepare_corpus(recipe: Recipe, folder: RunFolder, base: Path, console: Console) -> Manifest:
+def prepare_corpus(recipe: Recipe, folder: RunFolder, console: Console) -> Manifest:
     """Clean the corpus, part by part; parts that are there and unchanged are left alone.
 
     Raises:
         RunError: a source changed under a part that a stage has begun to learn from.
     """
     if (folder.corpus / "manifest.json").exists():
-        _refuse_changed_sources(recipe, folder, base)
+        _refuse_changed_sources(recipe, folder)
     with console.phase("Reading and cleaning the corpus") as progress:
-        return build_corpus(recipe.corpus, folder.corpus, base=base, on_progress=progress)
+        return build_corpus(recipe.corpus, folder.corpus, base=_HERE, on_progress=progress)
 
 
 def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> Tokenizer:
     """Train the tokenizer, or take it from the folder that the recipe names."""
     config = recipe.tokenizer
-    if (folder.tokenizer / "tokenizer.json").exists():
-        return load_tokenizer(folder.tokenizer)
+    wanted = config.model_dump(mode="json")
+    if (folder.tokenizer / _ORIGIN).exists():
+        made = json.loads((folder.tokenizer / _ORIGIN).read_text(encoding="utf-8"))
+        if made == wanted:
+            return load_tokenizer(folder.tokenizer)
+        _refuse_other_tokenizer(folder, made, wanted)
     if config.path:
         tokenizer = load_tokenizer(Path(config.path))
     else:
@@ -56,6 +67,7 @@ def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> To
             tokenizer = train_tokenizer(config.kind, texts, config.vocab_size)
     with atomic_directory(folder.tokenizer) as temporary:
         tokenizer.save(temporary)
+        write_json(temporary / _ORIGIN, wanted)
     folder.event("tokenizer", kind=tokenizer.kind, vocab_size=tokenizer.vocab_size)
     return load_tokenizer(folder.tokenizer)
 
@@ -80,6 +92,25 @@ def prepare_shards(
             )
 
 
+def _refuse_other_tokenizer(
+    folder: RunFolder, made: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    if _has_begun(folder):
+        listed = "\n".join(
+            f"  tokenizer.{key}: {made.get(key)!r} before, {value!r} now"
+            for key, value in wanted.items()
+            if made.get(key) != value
+        )
+        raise RunError(
+            f"The tokenizer of {folder.root} was made from other settings, and stages have begun "
+            f"to learn with it:\n{listed}\nPut them back, or start a new run with --run."
+        )
+
+
+def _has_begun(folder: RunFolder) -> bool:
+    return any(folder.root.glob("stages/*/checkpoints/step-*"))
+
+
 def _stamp_of(target: Path) -> str:
     if not (target / "index.json").exists():
         return ""
@@ -90,13 +121,12 @@ def _stamp_of(target: Path) -> str:
         return ""
 
 
-def _refuse_changed_sources(recipe: Recipe, folder: RunFolder, base: Path) -> None:
+def _refuse_changed_sources(recipe: Recipe, folder: RunFolder) -> None:
     manifest = load_manifest(folder.corpus)
     old = tuple(s for s in recipe.corpus.sources if s.part in manifest.parts)  # new parts may come
     known = recipe.corpus.model_copy(update={"sources": old})
-    changes = check_sources(manifest, known, base)
-    begun = any(folder.root.glob("stages/*/checkpoints/step-*"))
-    if changes and begun:
+    changes = check_sources(manifest, known, _HERE)
+    if changes and _has_begun(folder):
         listed = "\n".join(f"  {change}" for change in changes)
         raise RunError(
             f"The corpus of {folder.root} changed since its stages began to learn from it:\n"

@@ -7,33 +7,47 @@ refused, with the difference named.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hanlin.config import Recipe, StageConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
-from hanlin.records import hold_folder, sha256_file, sha256_json, write_json, write_text
+from hanlin.records import hold_folder, sha256_file, write_json, write_text
 from hanlin.runs.assess import assess
 from hanlin.runs.console import Console
+from hanlin.runs.environment import describe_environment
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
 from hanlin.runs.publish import publish_release
 from hanlin.runs.report import write_report
-from hanlin.stages import StageContext, run_stage
-from hanlin.text import Manifest
-from hanlin.tokenizers import Tokenizer
-from hanlin.training import Quiet, choose_display
+from hanlin.stages import StageContext, StageResult, run_stage
+from hanlin.text import Manifest, load_manifest
+from hanlin.tokenizers import Tokenizer, load_tokenizer
+from hanlin.training import Quiet, World, choose_display, join_world
 
 __all__ = ["run_recipe"]
 
+_NO_WEIGHT = {"checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"}
+"""Settings of training that change what is said and saved, and no weight."""
+
 
 def run_recipe(
-    recipe: Recipe, folder: RunFolder, *, base: Path, until: str = "", console: Console
+    recipe: Recipe,
+    folder: RunFolder,
+    *,
+    base: Path,
+    until: str = "",
+    device: str = "auto",
+    console: Console,
 ) -> None:
     """Start a run or go on with it, up to and with the stage `until` (all unless given).
+
+    Under torchrun the first process prepares, measures and publishes; all of them train.
 
     Raises:
         RunError: another process holds the folder, or what a stage was made from has changed.
@@ -41,41 +55,49 @@ def run_recipe(
     """
     stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
-    with hold_folder(folder.root):
-        folder.event("begin", recipe=recipe.name, stages=[stage.name for stage in stages])
-        _Run(recipe, folder, base, console).work(stages)
-        folder.event("end")
+    with contextlib.ExitStack() as stack:
+        world = stack.enter_context(join_world())
+        if world.first:
+            stack.enter_context(hold_folder(folder.root))
+        spoken = console if world.first else Console(quiet=True)
+        _Run(recipe, folder, device, spoken, world).work(stages)
 
 
 @dataclass(frozen=True)
 class _Run:
     recipe: Recipe
     folder: RunFolder
-    base: Path
+    device: str
     console: Console
+    world: World
 
     def work(self, stages: tuple[StageConfig, ...]) -> None:
         """Prepare, then run the stages that are not finished."""
-        self._refuse_changed_stages()
+        self.world.on_first(self._prepare)
+        tokenizer, manifest = (
+            load_tokenizer(self.folder.tokenizer),
+            load_manifest(self.folder.corpus),
+        )
+        for number, stage in enumerate(stages, start=1):
+            inputs = self._inputs(stage, tokenizer, manifest)
+            if self.world.on_first(partial(self._is_finished, number, stage, inputs)):
+                self.console.say(f"Stage {stage.name}: finished before, nothing to do")
+                continue
+            self._stage(number, stage, tokenizer, inputs)
+        self.world.on_first(self._conclude)
+
+    def _prepare(self) -> None:
+        self.folder.event("begin", recipe=self.recipe.name, environment=describe_environment())
+        self._refuse_missing_stages()
         write_text(self.folder.recipe, dump_recipe(self.recipe))
-        manifest = prepare_corpus(self.recipe, self.folder, self.base, self.console)
+        prepare_corpus(self.recipe, self.folder, self.console)
         tokenizer = prepare_tokenizer(self.recipe, self.folder, self.console)
         prepare_shards(self.recipe, self.folder, tokenizer, self.console)
-        for number, stage in enumerate(stages, start=1):
-            self._stage(number, stage, tokenizer, manifest)
-        write_report(self.folder.root)
 
     def _stage(
-        self, number: int, stage: StageConfig, tokenizer: Tokenizer, manifest: Manifest
+        self, number: int, stage: StageConfig, tokenizer: Tokenizer, inputs: dict[str, Any]
     ) -> None:
         place = self.folder.stage(number, stage.name)
-        inputs = self._inputs(stage, tokenizer, manifest)
-        finished = _read_result(place)
-        if finished:
-            self._refuse_other_inputs(stage, finished["inputs"], inputs)
-            self.console.say(f"Stage {stage.name}: finished before, nothing to do")
-            return
-        self.folder.event("stage begins", stage=stage.name)
         context = StageContext(
             recipe=self.recipe,
             stage=stage,
@@ -86,29 +108,44 @@ class _Run:
             tokenizer=tokenizer,
             metrics=self.folder.metrics,
             events=self.folder.root / "events.jsonl",
-            fingerprints={name: sha256_json(value) for name, value in inputs.items()},
+            fingerprints=inputs,
+            device=self.device,
             say=self.console.say,
             display=Quiet() if self.console.quiet else choose_display(),
         )
         result = run_stage(context)
+        self.world.on_first(lambda: self._finish(context, result, inputs))
+
+    def _finish(self, context: StageContext, result: StageResult, inputs: dict[str, Any]) -> None:
         figures = assess(context, result, self.folder, self.console)
-        publish_release(place / "model", self.folder.model)
-        write_json(place / "result.json", {**figures, "inputs": inputs})
-        self.folder.event("stage ends", stage=stage.name)
+        publish_release(context.folder / "model", self.folder.model)
+        write_json(context.folder / "result.json", {**figures, "inputs": inputs})
+        self.folder.event("stage ends", stage=context.stage.name)
+
+    def _conclude(self) -> None:
+        self.folder.event("end")
+        write_report(self.folder.root)
+
+    def _is_finished(self, number: int, stage: StageConfig, inputs: Mapping[str, Any]) -> bool:
+        finished = _read_result(self.folder.stage(number, stage.name))
+        if finished is None:
+            self.folder.event("stage begins", stage=stage.name)
+            return False
+        self._refuse_other_inputs(stage, finished["inputs"], inputs)
+        return True
 
     def _inputs(
         self, stage: StageConfig, tokenizer: Tokenizer, manifest: Manifest
     ) -> dict[str, Any]:
         """Everything that a stage's weights follow from."""
-        training = stage.training.model_dump(mode="json")
-        training["checkpoint"] = {}  # where and how often the state is saved changes no weight
+        learning = stage.training.model_dump(mode="json", exclude=_NO_WEIGHT)
         parts = {part: manifest.parts[part].content for part in self.recipe.parts_of(stage)}
         weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in parts}
         start = self._start_of(stage)
         return {
             "seed": self.recipe.seed,
             "model": self.recipe.model.model_dump(mode="json"),
-            "training": training,
+            "learning": learning,
             "corpus": parts,
             "weights": weights,
             "tokenizer": tokenizer.fingerprint,
@@ -121,9 +158,9 @@ class _Run:
         for number, other in enumerate(self.recipe.stages, start=1):
             if other.name == stage.from_:
                 return self.folder.stage(number, other.name) / "model"
-        return (self.base / stage.from_).resolve()
+        return Path(stage.from_)
 
-    def _refuse_changed_stages(self) -> None:
+    def _refuse_missing_stages(self) -> None:
         for path in sorted(self.folder.root.glob("stages/*/result.json")):
             name = path.parent.name.split("-", 1)[1]
             stage = next((s for s in self.recipe.stages if s.name == name), None)
@@ -154,14 +191,22 @@ def _stages_until(recipe: Recipe, until: str) -> tuple[StageConfig, ...]:
 
 def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
     """Return the recipe as it reads from any folder, so that the run's own copy can be run."""
+
+    def absolute(path: str) -> str:
+        return str((base / path).absolute()) if path else ""
+
+    names = {stage.name for stage in recipe.stages}
     sources = tuple(
-        source.model_copy(update={"path": str((base / source.path).absolute())})
-        if source.path
-        else source
+        source.model_copy(update={"path": absolute(source.path)})
         for source in recipe.corpus.sources
     )
+    stages = tuple(
+        stage if stage.from_ in names else stage.model_copy(update={"from_": absolute(stage.from_)})
+        for stage in recipe.stages
+    )
+    tokenizer = recipe.tokenizer.model_copy(update={"path": absolute(recipe.tokenizer.path)})
     corpus = recipe.corpus.model_copy(update={"sources": sources})
-    return recipe.model_copy(update={"corpus": corpus})
+    return recipe.model_copy(update={"corpus": corpus, "stages": stages, "tokenizer": tokenizer})
 
 
 def _read_result(place: Path) -> dict[str, Any] | None:

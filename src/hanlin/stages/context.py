@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hanlin.config import Recipe, StageConfig
+from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
 from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, resolve_model
@@ -39,8 +40,26 @@ class StageContext:
     """Called with a line for people."""
     display: Display
     """Shows the progress of training."""
-    fingerprints: Mapping[str, str]
-    """Hashes, by name, of what the weights follow from."""
+    fingerprints: Mapping[str, Any]
+    """What the weights follow from, as JSON values by name."""
+    device: str
+    """Where to compute, as `--device` says it."""
+
+    @property
+    def training(self) -> TrainingConfig:
+        """How the stage learns; its backups lie apart from those of other runs and stages."""
+        training = self.stage.training
+        if not training.checkpoint.backup:
+            return training
+        place = f"{training.checkpoint.backup.rstrip('/')}/{self.recipe.name}/{self.stage.name}"
+        checkpoint = training.checkpoint.model_copy(update={"backup": place})
+        return training.model_copy(update={"checkpoint": checkpoint})
+
+    def row_length(self, model: Decoder) -> int:
+        """Return the tokens of a training row: the model's context, or less if the recipe says."""
+        asked = self.recipe.model
+        limit = model.config.context_length
+        return min(limit, asked.context_length) if _is_given(asked, "context_length") else limit
 
     def model(self) -> Decoder:
         """Return the model that training begins with."""
@@ -82,10 +101,13 @@ class StageContext:
         return encode_documents(self.tokenizer, documents, tokens_per_language=limit)
 
 
+def _is_given(config: ModelConfig, name: str) -> bool:
+    return name in config.model_fields_set
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
     """What a stage gives back."""
 
     model: Decoder
-    release: Path
     training: TrainingResult

@@ -4,11 +4,12 @@ from hanlin.training.allocator import keep_buffers
 from hanlin.training.checkpoint import CheckpointStore, Snapshot, find_fault, read_snapshot
 from hanlin.training.device import Placement, choose_placement, cpu_has_bf16, measure_peak_flops
 from hanlin.training.distributed import World, join_world
-from hanlin.training.loop import Batches, TrainingResult, train
+from hanlin.training.loop import train
 from hanlin.training.muon import Muon, orthogonalise
 from hanlin.training.optimizers import Optimizer, hidden_matrices
 from hanlin.training.progress import Display, Quiet, Status, choose_display
 from hanlin.training.schedule import learning_rate_share
+from hanlin.training.session import Batches, TrainingResult
 
 __all__ = [
     "Batches",

@@ -30,7 +30,7 @@ from hanlin.errors import CheckpointError
 from hanlin.records import atomic_directory, sha256_file, write_json
 from hanlin.training.backup import Backup
 
-__all__ = ["CheckpointStore", "Snapshot", "find_fault", "read_snapshot"]
+__all__ = ["CheckpointStore", "Snapshot", "find_fault", "name_of", "read_snapshot"]
 
 _FORMAT = 1
 _FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -67,7 +67,7 @@ class CheckpointStore:
 
         A failure is told to `alarm` and returns None; older checkpoints stay as they were.
         """
-        path = self.folder / f"step-{snapshot.step:08d}"
+        path = self.folder / name_of(snapshot.step)
         try:
             _write(path, snapshot)
             self._prune()
@@ -166,6 +166,15 @@ class CheckpointStore:
                 return path
             self._set_aside(path, f"copied from {self._backup.url}: {fault}")
         return None
+
+
+def name_of(step: int) -> str:
+    """Return the folder name of a step's checkpoint.
+
+    >>> name_of(200)
+    'step-00000200'
+    """
+    return f"step-{step:08d}"
 
 
 def find_fault(path: Path) -> str:

@@ -77,13 +77,6 @@ class World:
         value: Value = box[0]
         return value
 
-    def share_tensors(self, tensors: Sequence[Tensor]) -> None:
-        """Overwrite tensors with the first process's."""
-        if self.size == 1:
-            return
-        for tensor in tensors:
-            dist.broadcast(tensor.detach(), src=0)
-
 
 @contextlib.contextmanager
 def join_world() -> Iterator[World]:

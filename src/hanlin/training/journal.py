@@ -49,7 +49,7 @@ class Journal:
         """Take away this stage's metrics of later steps, which will be done again."""
         if self._active:
             truncate_jsonl(
-                self._metrics, lambda r: r.get("stage") != self.stage or r["step"] <= step
+                self._metrics, lambda r: r.get("stage") != self.stage or r.get("step", 0) <= step
             )
 
     def _append(self, path: Path, record: dict[str, Any]) -> None:

@@ -14,64 +14,38 @@ was stopped, by a signal or by anything else, and ends in the same weights and t
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from hanlin.config import TrainingConfig
-from hanlin.errors import CheckpointError, HanlinError, StoppedError
 from hanlin.objectives import Objective
 from hanlin.records import hold_folder
 from hanlin.training.allocator import keep_buffers
 from hanlin.training.backup import Backup
 from hanlin.training.chance import keep_chance
-from hanlin.training.checkpoint import CheckpointStore, Snapshot, read_snapshot
-from hanlin.training.device import Placement, choose_placement
-from hanlin.training.distributed import World, join_world
-from hanlin.training.fingerprints import check_fingerprints, list_changes
+from hanlin.training.checkpoint import CheckpointStore
+from hanlin.training.compilation import compiled
+from hanlin.training.device import choose_placement
+from hanlin.training.distributed import join_world
 from hanlin.training.journal import Journal
 from hanlin.training.meter import Meter
 from hanlin.training.progress import Display, Quiet
+from hanlin.training.session import (
+    Batches,
+    Hook,
+    Session,
+    TrainingResult,
+    list_machine,
+    list_settings,
+)
 from hanlin.training.signals import StopSignal
-from hanlin.training.step import Outcome, Stepper, choose_microbatch
+from hanlin.training.step import Stepper, choose_microbatch
 
-__all__ = ["Batches", "TrainingResult", "train"]
-
-Hook = Callable[[nn.Module, int], dict[str, Any]]
-
-
-class Batches(Protocol):
-    """Training data in order."""
-
-    def batch(self, step: int, rank: int, world_size: int) -> NDArray[Any]:
-        """Return this process's rows (R, T + 1) of token ids for a step from 0: a pure function."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """What training came to."""
-
-    steps: int
-    tokens: int
-    """Tokens trained on."""
-    loss: float | None
-    """Nats a token over the last logged interval."""
-    evaluation: dict[str, Any]
-    """What `evaluate` returned last."""
-    skipped: int
-    """Steps that the guards refused."""
-    resumed_from: int
-    """The step that this call went on from; 0 if it began anew."""
-    seconds: float
-    """Time in training steps, over all calls."""
-    checkpoint: Path | None
-    """The last checkpoint; None if it could not be saved."""
+__all__ = ["train"]
 
 
 def train(
@@ -128,6 +102,8 @@ def train(
         stack.enter_context(keep_chance())
         stop = stack.enter_context(StopSignal())
         stack.callback(shown.close)
+        if config.compile:
+            stack.enter_context(compiled(model))
         placement = choose_placement(device, config.precision, local_rank=world.local_rank)
         if world.first:
             shown.say(f"training on {placement}; {allocator}")
@@ -138,184 +114,25 @@ def train(
             say=shown.say,
             active=world.first,
         )
-        first = batches.batch(0, world.rank, world.size)
-        size = config.microbatch or choose_microbatch(model, first.shape[0], first.shape[1] - 1)
-        loop = _Loop(
+        num_rows, width = batches.batch(0, world.rank, world.size).shape
+        microbatch = config.microbatch or choose_microbatch(model, num_rows, width - 1)
+        session = Session(
             config=config,
             batches=batches,
-            stepper=Stepper(
-                model,
-                objective,
-                config,
-                placement=placement,
-                world=world,
-                seed=seed,
-                microbatch=size,
-            ),
-            meter=Meter(
-                model,
-                first.shape[1] - 1,
-                placement=placement,
-                world=world,
-                bytes_per_token=bytes_per_token,
-            ),
+            stepper=Stepper(model, objective, config, placement, world, seed, microbatch),
+            meter=Meter(model, width - 1, placement, world, bytes_per_token),
             store=_store(folder / "checkpoints", config, journal),
             journal=journal,
             display=shown,
             world=world,
-            settings=_settings(config, placement, seed, fingerprints or {}),
-            machine=_machine(placement, world, size),
+            settings=list_settings(config, placement, seed, fingerprints or {}),
+            machine=list_machine(placement, world, microbatch),
             evaluate=evaluate,
             sample=sample,
         )
-        loop.restore()
-        loop.run(stop)
-        return loop.finish()
-
-
-@dataclass
-class _Loop:
-    """The state of one call of `train`."""
-
-    config: TrainingConfig
-    batches: Batches
-    stepper: Stepper
-    meter: Meter
-    store: CheckpointStore
-    journal: Journal
-    display: Display
-    world: World
-    settings: dict[str, Any]
-    """What the result depends on: a checkpoint with others is refused."""
-    machine: dict[str, Any]
-    """What only the last bits depend on: a change is said."""
-    evaluate: Hook | None
-    sample: Hook | None
-    step: int = 0
-    resumed_from: int = 0
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    checkpoint: Path | None = None
-
-    def restore(self) -> None:
-        """Take back the newest whole checkpoint, if there is one that fits."""
-        path = self.world.on_first(self.store.find)
-        if path is None:
-            self.journal.rewind(0)
-            self.journal.note("started", num_steps=self.config.num_steps, machine=self.machine)
-            return
-        snapshot = read_snapshot(path)
-        values = snapshot.values
-        check_fingerprints(values["settings"], self.settings, str(path))
-        for change in list_changes(values["machine"], self.machine):
-            self.journal.alarm(f"Since the checkpoint {change}; the last bits may differ.")
-        self.stepper.weights.load_state_dict(snapshot.weights)
-        self.stepper.load_state_dict(snapshot.tensors, values["stepper"])
-        self.meter.load_state_dict(values["meter"])
-        self.evaluation = values["evaluation"]
-        self.step = self.resumed_from = snapshot.step
-        self.checkpoint = path
-        self.journal.rewind(snapshot.step)
-        self.journal.note("resumed", step=snapshot.step, machine=self.machine)
-        if self.world.first:
-            self.display.say(f"going on from step {snapshot.step} of {self.config.num_steps}")
-
-    def run(self, stop: StopSignal) -> None:
-        """Do the steps that are left."""
-        self.stepper.model.train()
-        while self.step < self.config.num_steps:
-            rows = self.batches.batch(self.step, self.world.rank, self.world.size)
-            with self.meter.timed():
-                outcome = self.stepper.run(self.step, rows, stop=bool(stop.name))
-            self.step += 1
-            self.meter.add(outcome)
-            self._after(outcome)
-            if outcome.stop and self.step < self.config.num_steps:
-                self._stop(stop.name)
-
-    def finish(self) -> TrainingResult:
-        """Give the model its fp32 weights back and say what came of it."""
-        self.stepper.weights.release()
-        self.stepper.model.eval()
-        self.journal.note("finished", step=self.step)
-        return TrainingResult(
-            steps=self.step,
-            tokens=self.meter.tokens,
-            loss=self.meter.loss,
-            evaluation=self.evaluation,
-            skipped=self.stepper.guard.skipped,
-            resumed_from=self.resumed_from,
-            seconds=self.meter.seconds,
-            checkpoint=self.checkpoint,
-        )
-
-    def _after(self, outcome: Outcome) -> None:
-        """Do what is due after a step: the last step is due for everything."""
-        last = self.step == self.config.num_steps
-        if outcome.fault:
-            self._skipped(outcome.fault)
-        if last or self.step % self.config.log_every == 0:
-            self._log(outcome)
-        if self.evaluate and (last or self.step % self.config.eval_every == 0):
-            self.evaluation = self._call(self.evaluate, "evaluation")
-        every = self.config.sample_every
-        if self.sample and every and (last or self.step % every == 0):
-            self._call(self.sample, "sample")
-        if last or self.step % self.config.checkpoint.every_steps == 0:
-            self._save()
-
-    def _skipped(self, fault: str) -> None:
-        self.journal.alarm(f"Step {self.step} was skipped: {fault}.")
-        try:
-            self.stepper.guard.check(self.step, fault)
-        except HanlinError:
-            self._save()
-            raise
-
-    def _log(self, outcome: Outcome) -> None:
-        skipped = self.stepper.guard.skipped
-        fields, clock = self.meter.report(self.config, self.step, outcome, skipped)
-        self.journal.measure(self.step, "train", fields, clock)
-        if self.world.first:
-            self.display.show(self.meter.status(self.config, self.step))
-
-    def _call(self, hook: Hook, kind: str) -> dict[str, Any]:
-        """Call a hook on the first process, in evaluation mode, and keep what it returns."""
-        model, started = self.stepper.model, time.perf_counter()
-        model.eval()
-        found = self.world.on_first(lambda: hook(model, self.step))
-        model.train()
-        seconds = round(time.perf_counter() - started, 3)
-        self.journal.measure(self.step, kind, {kind: found}, {"seconds": seconds})
-        return found
-
-    def _save(self) -> None:
-        tensors, values = self.stepper.state_dict()
-        snapshot = Snapshot(
-            step=self.step,
-            weights=self.stepper.weights.state_dict(),
-            tensors=tensors,
-            values={
-                "settings": self.settings,
-                "machine": self.machine,
-                "stepper": values,
-                "meter": self.meter.state_dict(),
-                "evaluation": self.evaluation,
-            },
-        )
-        self.checkpoint = self.world.on_first(lambda: self.store.save(snapshot))
-
-    def _stop(self, signal_name: str) -> None:
-        self._save()
-        self.journal.note("stopped", step=self.step, signal=signal_name)
-        if self.checkpoint is None:
-            raise CheckpointError(
-                f"Training was stopped by {signal_name or 'a signal'} at step {self.step}, and the "
-                "state could not be saved; the same command goes on from the last checkpoint."
-            )
-        raise StoppedError(
-            f"Training was stopped by {signal_name or 'a signal'} after step {self.step} of "
-            f"{self.config.num_steps}; the state is saved, and the same command goes on from there."
-        )
+        session.restore()
+        session.run(stop)
+        return session.finish()
 
 
 def _store(folder: Path, config: TrainingConfig, journal: Journal) -> CheckpointStore:
@@ -323,21 +140,33 @@ def _store(folder: Path, config: TrainingConfig, journal: Journal) -> Checkpoint
     return CheckpointStore(folder, keep=config.checkpoint.keep, alarm=journal.alarm, backup=backup)
 
 
-def _settings(
-    config: TrainingConfig, placement: Placement, seed: int, fingerprints: Mapping[str, Any]
-) -> dict[str, Any]:
-    learning = config.model_dump(
-        mode="json", include={"steps", "tokens", "batch_tokens", "optimizer", "schedule"}
+if __name__ == "__main__":
+    import tempfile
+
+    import numpy as np
+
+    from hanlin.config import ModelConfig
+    from hanlin.models import build_model
+    from hanlin.objectives import NextToken
+    from hanlin.training.progress import choose_display
+
+    class Counting:
+        """Rows that count upwards."""
+
+        def batch(self, step: int, rank: int, world_size: int) -> NDArray[Any]:
+            """Return eight rows."""
+            starts = np.random.default_rng(step).integers(0, 32, (8, 1))
+            return (starts + np.arange(17)) % 32
+
+    shape = ModelConfig(vocab_size=32, hidden_size=32, num_layers=2, num_heads=2, context_length=16)
+    print(
+        train(
+            build_model(shape, seed=1),
+            NextToken(),
+            Counting(),
+            TrainingConfig(steps=60, batch_tokens=128),
+            folder=Path(tempfile.mkdtemp()),
+            seed=1,
+            display=choose_display(),
+        )
     )
-    precision = str(placement.dtype).removeprefix("torch.")
-    return {**fingerprints, "training": {**learning, "precision": precision}, "seed": seed}
-
-
-def _machine(placement: Placement, world: World, microbatch: int) -> dict[str, Any]:
-    return {
-        "device": placement.device.type,
-        "threads": placement.threads,
-        "processes": world.size,
-        "microbatch": microbatch,
-        "torch": torch.__version__,
-    }

@@ -35,7 +35,6 @@ class Meter:
         self,
         model: nn.Module,
         length: int,
-        *,
         placement: Placement,
         world: World,
         bytes_per_token: float | None,

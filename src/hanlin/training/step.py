@@ -60,7 +60,6 @@ class Stepper:
         model: nn.Module,
         objective: Objective[Any],
         config: TrainingConfig,
-        *,
         placement: Placement,
         world: World,
         seed: int,

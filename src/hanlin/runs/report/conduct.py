@@ -15,6 +15,7 @@ from hanlin.runs.report.words import generic_table, label, say
 __all__ = ["cost", "environment", "health", "recipe"]
 
 _SHOWN_EVENTS = 30
+_MACHINE = ("machine", "environment")
 _COST_KEYS = ("steps", "tokens", "seconds", "tokens_per_second", "mfu", "flops")
 
 
@@ -59,7 +60,7 @@ def recipe(facts: RunFacts) -> Section | None:
 
 def environment(facts: RunFacts) -> Section | None:
     """Return the machine and the versions, from the events or the results that record them."""
-    found = [table(event.get("environment")) for event in facts.events]
+    found = [table(event.get(key)) for key in _MACHINE for event in facts.events]
     found += [table(stage.result.get("environment")) for stage in facts.stages]
     last = next((entry for entry in reversed(found) if entry), None)
     if last is None:
@@ -110,7 +111,7 @@ def _events(events: list[Table]) -> Block:
             ", ".join(
                 f"{label(key)}: {say(key, value)}"
                 for key, value in event.items()
-                if key not in ("time", "event", "environment")
+                if key not in ("time", "event", *_MACHINE)
             ),
         )
         for event in events[-_SHOWN_EVENTS:]

@@ -117,15 +117,16 @@ def _stages(
 ) -> Iterator[Stage]:
     results = _results(folder, problems)
     steps, evaluations = _split_metrics(logs["metrics"])
+    written = [*logs["samples"], *filter(None, map(_written, logs["metrics"]))]
     named = [str(entry.get("name")) for entry in tables(recipe.get("stages"))]
-    seen = [str(line.get("stage", "")) for line in [*logs["metrics"], *logs["samples"]]]
+    seen = [str(line.get("stage", "")) for line in [*logs["metrics"], *written]]
     for name in dict.fromkeys([*named, *results, *seen]):
         yield Stage(
             name,
             results.get(name, {}),
             [line for line in steps if str(line.get("stage", "")) == name],
             [line for line in evaluations if str(line.get("stage", "")) == name],
-            [line for line in logs["samples"] if str(line.get("stage", "")) == name],
+            [line for line in written if str(line.get("stage", "")) == name],
         )
 
 
@@ -157,6 +158,13 @@ def _split_metrics(lines: Iterable[Table]) -> tuple[list[Table], list[Table]]:
         [steps[key] for key in sorted(steps, key=lambda key: key[1])],
         [placed[key] for key in sorted(placed, key=lambda key: key[1])],
     )
+
+
+def _written(line: Table) -> Table:
+    """Return the samples that stand between the metrics as a line of the samples' own log."""
+    found = line.get("sample")
+    texts = tables(table(found).get("texts") if isinstance(found, dict) else found)
+    return {**line, "samples": texts} if texts else {}
 
 
 def _placed(line: Table, key: tuple[str, float], steps: Mapping[tuple[str, float], Table]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hanlin.runs.report.words import by_language, text_language
 __all__ = ["curves", "final_samples", "samples_over_time"]
 
 _SHOWN_STEPS = 5
+_SHOWN_FREE = 12
 _ROLES: dict[str, Role] = {"zh": "accent", "en": "ink"}
 
 
@@ -44,16 +46,30 @@ def samples_over_time(facts: RunFacts) -> Section | None:
 
 
 def final_samples(facts: RunFacts) -> Section | None:
-    """Return everything that the newest model wrote after the last step."""
-    last = next((stage.samples[-1] for stage in reversed(facts.stages) if stage.samples), None)
-    if last is None:
-        return None
+    """Return what the newest model wrote after the last step: to the prompts, and freely."""
+    last = next((stage.samples[-1] for stage in reversed(facts.stages) if stage.samples), {})
     items = tuple(
         Sample(_title(str(entry.get("prompt") or "")), *_texts(entry)) for entry in _entries(last)
     )
     step = number(last.get("step"))
     title = f"After step {exact(step)}" if step is not None else "At the end"
-    return Section("final", "Final samples", (Samples(title, items),)) if items else None
+    blocks = [Samples(title, items)] if items else []
+    free = tuple(Sample("", "", text) for text in _free_texts(facts)[:_SHOWN_FREE])
+    if free:
+        blocks.append(Samples("Written without a prompt, the first of them", free, clipped=True))
+    return Section("final", "Final samples", tuple(blocks)) if blocks else None
+
+
+def _free_texts(facts: RunFacts) -> list[str]:
+    """Return the newest stage's free texts, the languages in turns."""
+    for stage in reversed(facts.stages):
+        texts = table(stage.result.get("evaluation")).get("samples")
+        if isinstance(texts, list) and texts:
+            chinese = [str(text) for text in texts if text_language(str(text)) != "en"]
+            english = [str(text) for text in texts if text_language(str(text)) == "en"]
+            pairs = itertools.zip_longest(chinese, english)
+            return [text for pair in pairs for text in pair if text]
+    return []
 
 
 def _stage_charts(stage: Stage, suffix: str) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from hanlin.runs.report.blocks import Block, Prose, Section
 from hanlin.runs.report.blocks import Table as TableBlock
@@ -13,6 +13,7 @@ from hanlin.runs.report.words import (
     is_interval,
     label,
     language_name,
+    language_order,
     language_table,
     say,
     sizes_sentence,
@@ -55,10 +56,10 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
     whole = table(stage.result.get("evaluation"))
     tables: list[Block] = []
     for split in _SPLITS:
-        rows = {"this model": whole.get(split)}
+        systems = {"this model": whole.get(split)}
         if split == _first_split(whole):
-            rows |= {name: whole[name] for name in _BASELINES if name in whole}
-        found = language_table(rows, f"{split.capitalize()} text{suffix}")
+            systems |= {name: whole[name] for name in _BASELINES if name in whole}
+        found = language_table(systems, f"{split.capitalize()} text{suffix}")
         if not found:
             continue
         tables.append(found)
@@ -66,8 +67,8 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
         tables.extend([Prose(sizes)] if sizes else [])
     for name, value in whole.items():
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
-            tables.append(_other(name, value, suffix))
-    loose = {key: value for key, value in whole.items() if not isinstance(value, dict)}
+            tables.append(_other(f"{label(name).capitalize()}{suffix}", value))
+    loose = {key: v for key, v in whole.items() if not isinstance(v, dict) and key != "samples"}
     if loose:
         tables.append(generic_table(loose, f"Other results{suffix}"))
     return tables
@@ -77,21 +78,20 @@ def _first_split(whole: Table) -> str:
     return next((split for split in _SPLITS if by_language(whole.get(split))), "")
 
 
-def _other(name: str, value: Table, suffix: str) -> TableBlock:
-    caption = f"{label(name).capitalize()}{suffix}"
-    languages = by_language(value)
-    nested = any(
-        isinstance(entry, dict) and not is_interval(entry)
-        for metrics in languages.values()
-        for entry in metrics.values()
-    )
-    if not languages or nested or set(value) - set(languages) - {"by_language"}:
+def _other(caption: str, value: Table) -> TableBlock:
+    """Lay groups of flat measures side by side; list anything else line by line."""
+    groups = {key: value[key] for key in sorted(value, key=language_order)}
+    if not all(_is_flat(group) for group in groups.values()):
         return generic_table(value, caption)
-    metrics = dict.fromkeys(metric for entry in languages.values() for metric in entry)
-    headers = ("", *(language_name(language) for language in languages))
-    rows = tuple(_metric_row(metric, list(languages.values())) for metric in metrics)
-    return TableBlock(headers, rows, caption)
+    metrics = dict.fromkeys(metric for group in groups.values() for metric in group)
+    rows = tuple(
+        (label(metric), *(say(metric, group.get(metric)) for group in groups.values()))
+        for metric in metrics
+    )
+    return TableBlock(("", *(language_name(name) for name in groups)), rows, caption)
 
 
-def _metric_row(metric: str, languages: Sequence[Table]) -> tuple[str, ...]:
-    return (label(metric), *(say(metric, entry.get(metric)) for entry in languages))
+def _is_flat(group: Any) -> bool:
+    return isinstance(group, dict) and not any(
+        isinstance(entry, dict | list) and not is_interval(entry) for entry in group.values()
+    )

@@ -19,6 +19,7 @@ __all__ = [
     "is_interval",
     "label",
     "language_name",
+    "language_order",
     "language_table",
     "matrix_table",
     "say",
@@ -44,9 +45,31 @@ _LABELS = {
     "flops": "FLOPs",
     "seconds": "time",
     "flops_per_second": "FLOPs per second",
+    **{f"seq_rep_{n}": f"repeated {n}-grams" for n in range(1, 5)},
+    **{f"distinct_{n}": f"distinct {n}-grams" for n in range(1, 5)},
+    "shared_4": "4-grams shared between texts",
+    "zipf_slope": "Zipf slope",
+    "ngram_size": "n of the n-grams below",
+    "found": "n-grams found in training",
+    "copied": "texts copied whole",
+    "longest_mean": "longest stretch found, mean",
+    "longest_median": "longest stretch found, median",
+    "longest_max": "longest stretch found, of all",
+    "longest_run_mean": "longest run, mean",
+    "longest_run_max": "longest run, of all",
 }
 _SIZES = ("documents", "lossy_documents", "tokens", "bytes", "characters", "texts", "units")
-_SHARES = ("share", "accuracy", "mfu", "repetition", "distinct", "natural", "weighted")
+_SHARES = (
+    "share",
+    "accuracy",
+    "mfu",
+    "repetition",
+    "distinct",
+    "natural",
+    "weighted",
+    "seq_rep",
+    "diversity",
+)
 _TRADITIONAL = frozenset("這們個來說時國過對會為開樣還關東車長門問間見學語書話後從應經電頭馬鳥魚")
 _SIMPLIFIED = frozenset("这们个来说时国过对会为开样还关东车长门问间见学语书话后从应经电头马鸟鱼")
 
@@ -61,8 +84,13 @@ def label(key: str) -> str:
 
 
 def language_name(key: str) -> str:
-    """Return the English name of a language."""
-    return _LANGUAGES.get(key, key)
+    """Return the English name of a language, or of a group that is named after one.
+
+    >>> language_name("zh"), language_name("en, human")
+    ('Chinese', 'English, human')
+    """
+    language, comma, rest = key.partition(",")
+    return _LANGUAGES.get(language, language) + comma + rest
 
 
 def say(key: str, value: Any) -> str:
@@ -113,39 +141,45 @@ def sizes_sentence(value: Any) -> str:
     return f"Measured on {' and '.join(parts)}." if parts else ""
 
 
+def language_order(key: str) -> tuple[int, str]:
+    """Return a sorting key that puts Chinese before English before the rest."""
+    order = ("zh", "en")
+    return (order.index(key[:2]) if key[:2] in order else len(order), key)
+
+
 def by_language(value: Any) -> dict[str, Table]:
     """Return the tables by language of an evaluation, however it nests them."""
     whole = table(value)
     inner = table(whole.get("by_language"))
     found = inner or {key: entry for key, entry in whole.items() if key in _LANGUAGES}
     return {
-        key: entry if isinstance(entry, dict) else {"value": entry} for key, entry in found.items()
+        key: found[key] if isinstance(found[key], dict) else {"value": found[key]}
+        for key in sorted(found, key=language_order)
     }
 
 
-def language_table(rows: Mapping[str, Any], caption: str) -> blocks.Table | None:
-    """Return a table of one row a system and one column a language and metric."""
-    systems = {name: by_language(value) for name, value in rows.items()}
-    columns = list(
-        dict.fromkeys(
-            (metric, language)
-            for languages in systems.values()
-            for language, metrics in languages.items()
-            for metric, value in metrics.items()
-            if metric not in _SIZES and (number(value) is not None or is_interval(value))
-        )
+def language_table(systems: Mapping[str, Any], caption: str) -> blocks.Table | None:
+    """Return a table of one column a system and one row a metric and language."""
+    scores = {name: by_language(value) for name, value in systems.items() if by_language(value)}
+    rows = dict.fromkeys(
+        (metric, language)
+        for languages in scores.values()
+        for language, metrics in languages.items()
+        for metric, value in metrics.items()
+        if metric not in _SIZES and (number(value) is not None or is_interval(value))
     )
-    metrics = list(dict.fromkeys(metric for metric, _ in columns))
-    columns.sort(key=lambda column: metrics.index(column[0]))
-    if not columns:
+    if not rows:
         return None
-    headers = ("", *(f"{label(metric)}, {language}" for metric, language in columns))
+    metrics = list(dict.fromkeys(metric for metric, _ in rows))
+    ordered = sorted(rows, key=lambda row: (metrics.index(row[0]), language_order(row[1])))
     cells = tuple(
-        (label(name), *(_cell(languages, metric, key) for metric, key in columns))
-        for name, languages in systems.items()
-        if languages
+        (
+            f"{label(metric)}, {language_name(language)}",
+            *(_cell(languages, metric, language) for languages in scores.values()),
+        )
+        for metric, language in ordered
     )
-    return blocks.Table(headers, cells, caption)
+    return blocks.Table(("", *(label(name) for name in scores)), cells, caption)
 
 
 def generic_table(value: Any, caption: str, *, headers: tuple[str, str] = ("", "")) -> blocks.Table:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Literal, TypeVar
 from zlib import crc32
 
@@ -18,7 +19,7 @@ from hanlin.text.world.entities import Actor, Item, Place, Thing
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.state import Event
 
-__all__ = ["Casting", "Split", "StuckError", "held_out", "is_held_out"]
+__all__ = ["Casting", "Split", "StuckError", "cumulative_weights", "held_out", "is_held_out"]
 
 Split = Literal["train", "heldout"]
 T = TypeVar("T")
@@ -26,11 +27,22 @@ T = TypeVar("T")
 MAX_ACTORS, MAX_ITEMS = 3, 4
 HELD_OUT_SHARE = 10
 """One pair of an actor and a thing in so many is held out."""
-COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.6, 0.25, 0.4
+COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.4, 0.2, 0.25
+CONTRAST_SHARE = 0.85
+RANK_OFFSET = 2.0
 
 
 class StuckError(Exception):
     """A plot cannot go on from here; it never leaves the generator."""
+
+
+@cache
+def cumulative_weights(size: int, offset: float = RANK_OFFSET) -> tuple[float, ...]:
+    """Return Zipf-like weights, summed up: the first of a pool come up most often.
+
+    As in real language, a small model then meets most of what it reads again and again.
+    """
+    return tuple(accumulate(1 / (offset + rank) for rank in range(1, size + 1)))
 
 
 @cache
@@ -61,7 +73,7 @@ class Casting:
         """Draw an actor whom the story does not know."""
         if len(self.actors) >= MAX_ACTORS:
             raise StuckError("the story has enough actors")
-        for actor in self._draw(_actors_with(trait)):
+        for actor in self._draw(_actors_with(trait or self._contrast())):
             if actor not in self.actors and self._may_meet([actor], self.things):
                 self.actors.append(actor)
                 return actor
@@ -82,6 +94,15 @@ class Casting:
         places = _places_with(trait)
         return next(place for place in self._draw(places) if place.key != other_than)
 
+    def _contrast(self) -> str:
+        """Return the trait that tells a newcomer from the first actor, at most times.
+
+        A person and an animal are hard to mistake for each other, and their pronouns differ.
+        """
+        if not self.actors or self._rng.random() >= CONTRAST_SHARE:
+            return ""
+        return "person" if "animal" in self.actors[0].traits else "animal"
+
     def _dress(self, thing: Thing) -> Item:
         rng = self._rng
         numbered = "many" in thing.traits and rng.random() < NUMBER_SHARE
@@ -95,8 +116,9 @@ class Casting:
 
     def _draw(self, pool: Sequence[T]) -> Iterator[T]:
         """Yield from a pool at random, with repeats, for as long as it is worth trying."""
+        weights = cumulative_weights(len(pool))
         for _ in range(50):
-            yield self._rng.choice(pool)
+            yield self._rng.choices(pool, cum_weights=weights)[0]
 
     def _may_meet(self, actors: Iterable[Actor], things: Sequence[Thing]) -> bool:
         if self._split == "heldout":

@@ -90,7 +90,7 @@ class Draft:
             case "BRING":
                 self._bring(*letters)
             case "SEE":
-                self._add("see", *letters, "p")
+                self._add("see", *letters)
             case "USE":
                 self._use(*letters)
             case _:
@@ -127,7 +127,7 @@ class Draft:
         shop = "shop" in self._place_of(actor).traits
         way = self._rng.choice(("see", "own", "buy") if shop else ("see", "own", "own"))
         if way == "see":
-            self._add("see", actor, item, "p")
+            self._add("see", actor, item)
             self._add("pick_up", actor, item)
         else:
             self._add(way, actor, item, *(("p",) if way == "buy" else ()))
@@ -139,14 +139,14 @@ class Draft:
             if self._place_of(other) is not self._cast["w"]:
                 self._add("go", other, "w")
         elif self._rng.random() < 0.5:
-            self._add("join", other, "p")
+            self._add("join", other)
         else:
-            self._add("meet", actor, other, "p")
+            self._add("meet", actor, other)
 
     def _bring(self, actor: str, item: str) -> None:
         """Let an actor come to the scene with an item, or have one if already there."""
         if actor not in self._cast:
-            self._add("join_with", actor, "p", item)
+            self._add("join_with", actor, item)
             return
         self._with("a", actor)
         if item not in self._cast:
@@ -228,13 +228,12 @@ class Draft:
 
     def _endings(self) -> Iterator[Event]:
         actors, items = self._casting.actors, self._state.items
-        for actor in actors:
+        for index, actor in enumerate(actors):
             yield Event("go_home", (actor,))
-            for other in actors:
-                if other is not actor:
-                    yield Event("go_home_two", (actor, other))
-                    yield Event("all_happy", (actor, other))
-                    yield Event("become_friends", (actor, other))
+            for other in actors[index + 1 :]:
+                yield Event("go_home_two", (actor, other))
+                yield Event("all_happy", (actor, other))
+                yield Event("become_friends", (actor, other))
         for item in items.values():
             holder = self._state.get(item.key, "where")
             if holder in ACTORS:

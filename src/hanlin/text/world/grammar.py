@@ -26,8 +26,7 @@ from hanlin.text.world.wording import CONNECTIVES, FRAMES, SENTENCES
 
 __all__ = ["Grammar", "Reading", "Template", "antecedent", "grammar_of"]
 
-CONNECTIVE_SHARE = 0.2
-PRONOUN_SHARE = 0.4
+CONNECTIVE_SHARE, PRONOUN_SHARE, PLAIN_SHARE = 0.15, 0.2, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class Grammar:
         for index, event in enumerate(events):
             rng.seed(wording + index)
             frame, short = self._choose_frame(event.action.kind, rng), rng.random() < PRONOUN_SHARE
-            template = rng.choice(self.templates[event.name])
+            template = self._choose_template(event, rng)
             if event.action.kind == "middle" and isinstance(template.parts[0], str):
                 frame = ""
             subject = event.subject
@@ -186,30 +185,34 @@ class Grammar:
         *,
         capital: bool,
     ) -> Reading | None:
+        """Bind the phrases to a template's slots, if they are worded as its slots ask for."""
         if isinstance(template.parts[0], str) and not capital and template.action.kind == "middle":
             return None
         entities: dict[int, Entity] = {}
         unclear = ""
         for slot, read in zip(template.slots, found, strict=True):
-            entity: Entity | None = read.entity
-            if entity is None:
-                if read is not found[0] or not template.starts_with_actor:
-                    return None
+            entity = read.entity
+            if entity is None and template.starts_with_actor:
                 entity = antecedent(read.pronoun, actors)
                 unclear = "" if entity else read.words
                 entity = entity or _someone(read.pronoun, actors)
-                if entity is None:
-                    return None
-                expected = self._pronoun(read.pronoun)
-            else:
-                expected = phrase(entity, slot.form, self.language)
-            if capital and read.start == 0:
-                expected = expected[0].upper() + expected[1:]
-            if expected != read.words:
+            if entity is None or self._expected(slot, read, capital) != read.words:
                 return None
             entities[slot.role] = entity
-        event = Event(template.action.name, tuple(entities[i] for i in range(len(entities))))
+        event = Event(template.action.name, tuple(entities[role] for role in sorted(entities)))
         return Reading(event, template.actors(event), unclear)
+
+    def _expected(self, slot: Slot, read: FoundPhrase, capital: bool) -> str:
+        """Return the words that writing would have put where a phrase was read."""
+        if read.entity is None:
+            words = self._pronoun(read.pronoun)
+        else:
+            words = phrase(read.entity, slot.form, self.language)
+        return words[0].upper() + words[1:] if capital and read.start == 0 else words
+
+    def _choose_template(self, event: Event, rng: random.Random) -> Template:
+        plain, *others = self.templates[event.name]
+        return rng.choice(others) if others and rng.random() >= PLAIN_SHARE else plain
 
     def _choose_frame(self, kind: Kind, rng: random.Random) -> str:
         if kind != "middle":

@@ -1,12 +1,14 @@
 """The actors and places of the toy world, and the lookup of every entity by its key.
 
 Things have a table of their own, `hanlin.text.world.things`. A key is unique among all three. In
-the tables an underscore stands for a space inside a column.
+every table the first entities are the most frequent, and an underscore stands for a space.
 
     python -m hanlin.text.world --seed 3
 """
 
 from __future__ import annotations
+
+from itertools import zip_longest
 
 from hanlin.text.world.entities import Actor, Place
 from hanlin.text.world.things import THINGS
@@ -149,5 +151,14 @@ def _read_places() -> dict[str, Place]:
     return places
 
 
-ACTORS: dict[str, Actor] = _read_people() | _read_animals()
+def _read_actors() -> dict[str, Actor]:
+    """Read all actors, men, women and animals in turn, since the first are the most frequent."""
+    groups: dict[str, list[Actor]] = {}
+    for actor in (_read_people() | _read_animals()).values():
+        groups.setdefault(actor.pronoun, []).append(actor)
+    ranks = zip_longest(*groups.values())
+    return {actor.key: actor for rank in ranks for actor in rank if actor}
+
+
+ACTORS: dict[str, Actor] = _read_actors()
 PLACES: dict[str, Place] = _read_places()

@@ -52,7 +52,7 @@ box:        y:container x:gift: SEE a y; *open a y; discover a x y; *take_out a 
 packing:    x:gift y:container: HAVE a x; SEE a y; open a y; *put_in a x y; close a y
 stash:      x:gift y:container: HAVE a x; SEE a y; open a y; *put_in a x y; WITH a b;
             *take_out b x y; ?USE b x
-lock:       y:lockable k:key x:treasure: see_locked a y p; HAVE a k; *unlock a k y; open a y;
+lock:       y:lockable k:key x:treasure: see_locked a y; HAVE a k; *unlock a k y; open a y;
             discover a x y; *take_out a x y
 
 meal:       x:food: be_hungry a; HAVE a x; *eat a x; be_full a / be_happy a

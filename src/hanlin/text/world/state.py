@@ -76,10 +76,6 @@ class State:
         """Return the value of an entity's fluent."""
         return self.values.get((key, fluent), "no")
 
-    def copy(self) -> State:
-        """Return an independent copy."""
-        return State(dict(self.values), dict(self.items))
-
     def allows(self, event: Event) -> bool:
         """Whether nothing speaks against an event."""
         return next(self.problems(event), None) is None
@@ -142,8 +138,9 @@ class State:
     def _value(self, term: Term, entities: tuple[Entity, ...]) -> str:
         if term.constant:
             return term.constant
-        key = entities[term.role].key
-        return self.values.get((key, term.fluent), "no") if term.fluent else key
+        if term.fluent:
+            return self.values.get(_fluent(term.role, term.fluent, entities), "no")
+        return entities[term.role].key
 
     def _holds(self, need: Need, entities: tuple[Entity, ...]) -> bool:
         actual = self.values.get(_fluent(need.role, need.fluent, entities), "no")
@@ -216,7 +213,7 @@ def is_state_dependent(events: tuple[Event, ...]) -> bool:
 
 
 def _fluent(role: int, fluent: str, entities: tuple[Entity, ...]) -> Fluent:
-    return (entities[role].key, fluent) if role >= 0 else HERE
+    return (entities[role].key if role >= 0 else "", fluent)
 
 
 def _name(entity: Entity) -> str:

@@ -47,16 +47,16 @@ be_meeting      {+a}带着{+x}来到{p}，遇见了{+b} | {+a}带{+x}去{p}，�
                 {+a} took {+x} to {p} and met {+b} | {+a} brought {+x} to {p} and saw {+b}
 be_together     {+a}和{+b}来到了{p} | {+a}和{+b}在{@p}玩
                 {+a} and {+b} came to {p} | {+a} and {+b} were playing {@p}
-join            {+a}也来到了{p} | {+a}也在{@p}
-                {+a} came to {p} too | {+a} was {@p} too
-join_with       {+a}带着{+x}也来到了{p} | {+a}也在{@p}，带着{+x}
-                {+a} came to {p} too with {+x} | {+a} was {@p} too with {+x}
-meet            {a}在{@p}遇见了{+b} | {a}在{@p}碰到了{+b}
-                {a} met {+b} {@p} | {a} ran into {+b} {@p}
-see             {a}在{@p}看见了{+x} | {a}发现{@p}有{+x}
-                {a} saw {+x} {@p} | {a} noticed {+x} {@p}
-see_locked      {a}在{@p}看见了锁着的{+x}
-                {a} saw {+x} {@p}, but it was locked
+join            {+a}也来了 | {+a}走了过来
+                {+a} came too | {+a} came along
+join_with       {+a}带着{+x}来了 | {+a}带着{+x}走了过来
+                {+a} came with {+x} | {+a} came along with {+x}
+meet            {a}遇见了{+b} | {a}碰到了{+b}
+                {a} met {+b} | {a} ran into {+b}
+see             {a}看见了{+x} | {a}发现了{+x}
+                {a} saw {+x} | {a} noticed {+x}
+see_locked      {a}看见了锁着的{+x}
+                {a} saw {+x}, but it was locked
 own             {a}有{+x} | {a}拿出了{+x}
                 {a} had {+x} | {a} brought out {+x}
 buy             {a}在{@p}买了{+x} | {a}在{@p}花钱买下了{+x}

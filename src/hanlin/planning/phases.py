@@ -1,0 +1,89 @@
+"""From measured speeds to the seconds of each phase of a run.
+
+Each function walks through what `hanlin run` does, in its order, and multiplies amounts by speeds.
+"""
+
+from __future__ import annotations
+
+from hanlin.config import Recipe, TrainingConfig
+from hanlin.planning.preparation import Preparation
+from hanlin.planning.probe import Speed
+from hanlin.planning.sampling import CorpusEstimate
+
+__all__ = ["corpus_phases", "evaluation_phases", "training_phases"]
+
+_START = 3.0  # importing, opening, hashing
+_REPORT = 1.0
+_DISK_BYTES_PER_SECOND = 250e6  # writing, flushing and hashing
+_ACCURACY_POSITIONS = 1000
+_SPAN = 128
+_NGRAM_NEXT_SECONDS = 0.0005
+
+
+def corpus_phases(recipe: Recipe, corpus: CorpusEstimate, around: Preparation) -> dict[str, float]:
+    """Return the time before the first stage."""
+    text = min(corpus.kept_bytes, recipe.tokenizer.train_megabytes * 1e6)
+    tokenizer = 0.0 if recipe.tokenizer.path else around.tokenizer_time(text)
+    return {
+        "corpus": _START + corpus.seconds,
+        "tokenizer": tokenizer,
+        "encoding": corpus.kept_bytes / around.encode_bytes_per_second,
+    }
+
+
+def training_phases(
+    recipe: Recipe, training: TrainingConfig, corpus: CorpusEstimate, speed: Speed, tokens: float
+) -> dict[str, float]:
+    """Return the time of one stage's loop: steps, and what is done between them."""
+    steps = training.num_steps
+    held_out = tokens * recipe.corpus.validation_share / max(1e-9, corpus.train_share)
+    scored = _scored(corpus, held_out, training.eval_tokens)
+    evaluations = _times(steps, training.eval_every)
+    samplings = _times(steps, training.sample_every)
+    checkpoints = _times(steps, training.checkpoint.every_steps)
+    state = 3 * speed.weight_bytes  # weights and two moments
+    return {
+        "training": steps * speed.step_seconds,
+        "validation": evaluations * scored / speed.score_tokens_per_second,
+        "samples": samplings * _writing(recipe, len(recipe.prompts), speed),
+        "checkpoints": checkpoints * (0.1 + state / _DISK_BYTES_PER_SECOND),
+    }
+
+
+def evaluation_phases(
+    recipe: Recipe, corpus: CorpusEstimate, around: Preparation, speed: Speed, tokens: float
+) -> dict[str, float]:
+    """Return the time of the measurements after a stage, and of the report."""
+    config = recipe.evaluation
+    held_out = tokens * recipe.corpus.test_share / max(1e-9, corpus.train_share)
+    scored = _scored(corpus, held_out, config.test_tokens)
+    positions = _ACCURACY_POSITIONS * max(1, len(corpus.shares))
+    windows = positions / _SPAN * 2 * speed.context_length
+    seconds = scored / speed.score_tokens_per_second + windows / speed.score_tokens_per_second
+    seconds += _writing(recipe, config.samples, speed)
+    seconds += corpus.train_bytes / around.novelty_bytes_per_second
+    phases = {"test": seconds, "report": _REPORT}
+    if config.ngram_order:
+        counted = min(tokens, config.ngram_tokens)
+        fitting = counted / around.ngram_tokens_per_second
+        scoring = scored / around.ngram_scored_per_second
+        phases["n-gram"] = fitting + scoring + positions * _NGRAM_NEXT_SECONDS
+    return phases
+
+
+def _scored(corpus: CorpusEstimate, held_out: float, limit: int) -> float:
+    """Return how many held-out tokens are scored, where each language has a limit."""
+    parts = [part for part in corpus.shares.values() if part > 0.005]
+    return sum(min(limit, held_out * part) for part in parts)
+
+
+def _writing(recipe: Recipe, texts: int, speed: Speed) -> float:
+    """Return the time to write texts side by side."""
+    if not texts:
+        return 0.0
+    length = min(recipe.sampling.max_tokens, speed.context_length)
+    return length * (speed.decode_seconds + (texts - 1) * speed.decode_row_seconds)
+
+
+def _times(steps: int, every: int) -> int:
+    return -(-steps // every) if every else 0

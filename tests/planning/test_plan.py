@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hanlin.config import Recipe, parse_recipe
+from hanlin.errors import HanlinError
+from hanlin.planning import CorpusEstimate, Hardware, plan, render
+from hanlin.planning._worker import measure_apart
+
+CORPUS = CorpusEstimate(
+    files=2,
+    bytes_on_disk=2_000_000,
+    text_bytes=5_000_000,
+    kept_bytes=4_000_000,
+    characters=2_000_000,
+    documents=1_000,
+    shares={"en": 0.5, "zh": 0.5},
+    train_share=0.96,
+    sample_bytes=100_000,
+    seconds=2.0,
+    text=tuple(f"The cat number {n} sat on the mat. 第{n}只猫坐在垫子上。" for n in range(300)),
+)
+
+
+def recipe(**changes: object) -> Recipe:
+    """A recipe of a tiny model, with changes to its tables."""
+    table: dict[str, object] = {
+        "name": "tiny",
+        "corpus": {"sources": [{"path": "text"}]},
+        "tokenizer": {"vocab_size": 512},
+        "model": {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "context_length": 32},
+        "stages": [
+            {
+                "name": "base",
+                "kind": "language",
+                "training": {"steps": 40, "batch_tokens": 256, "eval_tokens": 1000},
+            }
+        ],
+    }
+    return parse_recipe({**table, **changes}, where="test")
+
+
+def test_a_plan_by_formula_is_flops_over_speed() -> None:
+    hardware = Hardware(peak_flops=1e12, mfu=0.5, devices=2, name="two boards")
+    found = plan(recipe(), corpus=CORPUS, hardware=hardware)
+    assert found.phases["training"] == pytest.approx(found.flops / 1e12)
+    assert "2 × 1 TFLOP/s × MFU 50 %" in found.basis
+    assert "two boards" in found.basis
+
+
+def test_a_model_that_does_not_fit_is_planned_by_formula_and_says_so() -> None:
+    large = recipe(model={"preset": "gpt3-175b"}, tokenizer={"vocab_size": 50_257})
+    found = plan(large, corpus=CORPUS, probe=True)
+    assert any("nothing was timed" in note for note in found.notes)
+    assert found.peak_bytes > 174e9 * 12
+    assert "175B" in render(found)
+
+
+def test_many_epochs_are_warned_of() -> None:
+    stages = [{"name": "base", "kind": "language", "training": {"tokens": 100_000_000}}]
+    found = plan(recipe(stages=stages), corpus=CORPUS, hardware=Hardware(peak_flops=1e12))
+    assert found.stages[0].epochs > 20
+    assert any("teaches little" in note for note in found.notes)
+
+
+def test_a_plan_is_plain_json_with_money_only_where_prices_were_given() -> None:
+    hardware = Hardware(peak_flops=1e9)
+    free = plan(recipe(), corpus=CORPUS, hardware=hardware)
+    priced = plan(recipe(), corpus=CORPUS, hardware=hardware, price_per_hour=3600.0, currency="EUR")
+    assert json.loads(json.dumps(free.as_dict()))["money"] is None
+    assert priced.as_dict()["money"]["amount"] == pytest.approx(priced.seconds)
+    assert "EUR" in render(priced)
+
+
+def test_the_text_names_every_part() -> None:
+    text = render(plan(recipe(), corpus=CORPUS, hardware=Hardware(peak_flops=1e12)))
+    for word in ("Model", "Corpus", "Stage base", "Memory", "Time", "Stands on", "40 of 256"):
+        assert word in text
+    assert max(map(len, text.splitlines())) < 200
+
+
+def test_a_plan_with_a_probe_measures_time_and_memory() -> None:
+    found = plan(recipe(), corpus=CORPUS)
+    assert "training steps" in found.basis
+    assert set(found.phases) >= {"corpus", "tokenizer", "training", "validation", "test", "n-gram"}
+    assert 0 < found.phases["training"] < 60
+    assert 150e6 < found.peak_bytes < 3e9
+
+
+def test_a_probe_that_fails_says_why() -> None:
+    with pytest.raises(HanlinError, match=r"hanlin plan --no-probe"):
+        measure_apart("training", {"model": {}, "training": {}})
+
+
+@pytest.mark.slow
+def test_time_and_memory_are_within_thirty_per_cent_of_the_run(tmp_path: Path) -> None:
+    import resource
+    import subprocess
+    import sys
+    import time
+
+    from hanlin.config import dump_recipe
+
+    small = recipe(
+        corpus={"sources": [{"world": {"stories": 1500}}]},
+        model={"preset": "1m"},
+        tokenizer={"vocab_size": 1024},
+        stages=[{"name": "base", "kind": "language", "training": {"steps": 50}}],
+    )
+    (tmp_path / "recipe.toml").write_text(dump_recipe(small), encoding="utf-8")
+    found = plan(small, base=tmp_path)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "hanlin", "run", str(tmp_path / "recipe.toml")]
+    subprocess.run([*command, "--run", str(tmp_path / "run")], check=True, capture_output=True)
+    elapsed = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert found.seconds == pytest.approx(elapsed, rel=0.3)
+    assert found.peak_bytes == pytest.approx(peak, rel=0.3)
