@@ -79,5 +79,5 @@ def test_an_id_beyond_the_vocabulary_is_named_with_its_place(
     table = json.loads(index.read_text(encoding="utf-8"))
     table["vocab_size"] = 87
     index.write_text(json.dumps(table), encoding="utf-8")
-    with pytest.raises(DataError, match=r"holds token \d+ at offset \d+, but the vocabulary has 87"):
+    with pytest.raises(DataError, match=r"holds token \d+ at offset \d+, .* has 87"):
         open_shards(tmp_path / "t")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -169,7 +170,9 @@ def test_too_little_text_is_refused_with_its_size(tmp_path: Path) -> None:
 
 
 def test_text_of_few_patterns_gets_a_vocabulary_that_it_supports() -> None:
-    texts = ["low lower lowest 低 更低 最低"] * 9
+    generator = random.Random(0)
+    words = ["".join(generator.choices("abcdefghijklmnop", k=7)) for _ in range(60)]
+    texts = [" ".join(words)] * 3
     found = largest_vocabulary(texts, 4096, 300.0)
     assert train_supported(texts, TokenizerConfig(vocab_size=4096)).vocab_size == found == 512
     assert largest_vocabulary(texts, 4096, 1e9) == 4096

@@ -104,11 +104,12 @@ def test_time_and_memory_are_within_thirty_per_cent_of_the_run(tmp_path: Path) -
 
     from hanlin.config import dump_recipe
 
+    training = {"steps": 40, "batch_tokens": 2048, "eval_tokens": 5000}
     small = recipe(
         corpus={"sources": [{"world": {"stories": 1500}}]},
         model={"preset": "1m"},
         tokenizer={"vocab_size": 1024},
-        stages=[{"name": "base", "kind": "language", "training": {"steps": 50}}],
+        stages=[{"name": "base", "kind": "language", "training": training}],
     )
     (tmp_path / "recipe.toml").write_text(dump_recipe(small), encoding="utf-8")
     found = plan(small, base=tmp_path)

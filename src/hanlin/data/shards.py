@@ -107,7 +107,8 @@ def write_shards(
 ) -> ShardIndex:
     """Encode documents into a folder of shards, atomically.
 
-    `stamp` is kept in the index, to recognise the inputs by; `on_progress` hears documents done, and 0 for the unknown number in all.
+    `stamp` is kept in the index, to recognise the inputs by. `on_progress` hears how many documents
+    are done, and 0 for the number in all, which is not known.
     """
     dtype = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
     with atomic_directory(folder) as temporary:

@@ -27,9 +27,9 @@ T = TypeVar("T")
 MAX_ACTORS, MAX_ITEMS = 3, 4
 HELD_OUT_SHARE = 10
 """One pair of an actor and a thing in so many is held out."""
-COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.4, 0.2, 0.25
+COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.35, 0.15, 0.25
 CONTRAST_SHARE = 0.85
-RANK_OFFSET = 2.0
+RANK_OFFSET = 1.0
 
 
 class StuckError(Exception):
@@ -42,7 +42,7 @@ def cumulative_weights(size: int, offset: float = RANK_OFFSET) -> tuple[float, .
 
     As in real language, a small model then meets most of what it reads again and again.
     """
-    return tuple(accumulate(1 / (offset + rank) for rank in range(1, size + 1)))
+    return tuple(accumulate((offset + rank) ** -1.25 for rank in range(1, size + 1)))
 
 
 @cache

@@ -19,7 +19,7 @@ from hanlin.text.world.state import Event, State
 
 __all__ = ["Draft"]
 
-OPTIONAL_SHARE = 0.3
+OPTIONAL_SHARE = 0.25
 """How often an optional step is taken."""
 _USES: dict[str, tuple[str, ...]] = {
     "toy": ("play",),

@@ -21,8 +21,8 @@ from hanlin.text.world.state import Event, is_state_dependent, structure_of
 
 __all__ = ["Story", "generate_story", "write_stories"]
 
-SECOND_PLOT_SHARE = 0.25
-PLOT_OFFSET = 10.0
+SECOND_PLOT_SHARE = 0.2
+PLOT_OFFSET = 6.0
 SHORT_PLOT = 4
 """A second plot may follow a first one that took at most so many sentences."""
 
