@@ -54,9 +54,7 @@ def _sample(options: argparse.Namespace) -> dict[str, list[str]]:
     return {language: stories[language][: options.stories] for language in ("zh", "en")}
 
 
-def _judge(
-    texts: list[str], language: str, training: set[str], problems: int
-) -> dict[str, Any]:
+def _judge(texts: list[str], language: str, training: set[str], problems: int) -> dict[str, Any]:
     verdicts = [check(text, "zh" if language == "zh" else "en") for text in texts]
     kinds = Counter(verdict.problems[0] for verdict in verdicts if verdict.problems)
     for text, verdict in list(zip(texts, verdicts, strict=True)):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from hanlin.config import Recipe, parse_recipe
+from hanlin.config import Recipe, dump_recipe, parse_recipe
 from hanlin.errors import HanlinError
 from hanlin.planning import CorpusEstimate, Hardware, plan, render
 from hanlin.planning._worker import measure_apart
@@ -90,20 +94,15 @@ def test_a_plan_with_a_probe_measures_time_and_memory() -> None:
     assert 150e6 < found.peak_bytes < 3e9
 
 
-def test_a_probe_that_fails_says_why() -> None:
-    with pytest.raises(HanlinError, match=r"hanlin plan --no-probe"):
-        measure_apart("training", {"model": {}, "training": {}})
+def test_a_probe_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = subprocess.CompletedProcess([], -9, stdout="", stderr="first\nMemoryError: too much\n")
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: failed)
+    with pytest.raises(HanlinError, match=r"code -9: MemoryError: too much.*--no-probe"):
+        measure_apart("training", {})
 
 
 @pytest.mark.slow
 def test_time_and_memory_are_within_thirty_per_cent_of_the_run(tmp_path: Path) -> None:
-    import resource
-    import subprocess
-    import sys
-    import time
-
-    from hanlin.config import dump_recipe
-
     training = {"steps": 40, "batch_tokens": 2048, "eval_tokens": 5000}
     small = recipe(
         corpus={"sources": [{"world": {"stories": 1500}}]},

@@ -32,6 +32,9 @@ class TokenizerConfig(Strict):
     """Entries, control tokens and bytes among them."""
     path: str = ""
     """A folder with a tokenizer to take in place of training one."""
+    word_borders: bool = False
+    """Whether Chinese tokens are learnt inside words only, so that a word has the same tokens
+    in any company; for small vocabularies over simple text."""
     train_megabytes: float = Field(default=60.0, gt=0)
     """Text to train on, the languages in equal shares of bytes as far as they reach."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,8 +16,8 @@ class OptimizerConfig(Strict):
 
     kind: Literal["muon", "adamw"] = "muon"
     """`muon` for hidden matrices with AdamW for the rest (Jordan et al. 2024), or AdamW for all."""
-    learning_rate: float = Field(default=3e-3, gt=0)
-    """Peak rate of AdamW."""
+    learning_rate: float = Field(default=0.02, gt=0)
+    """Peak rate of AdamW; left out, 0.02 beside Muon (embeddings, head, norms) and 0.001 alone."""
     muon_learning_rate: float = Field(default=0.02, gt=0)
     """Peak rate of Muon."""
     weight_decay: float = Field(default=0.1, ge=0)
@@ -30,6 +30,13 @@ class OptimizerConfig(Strict):
     """AdamW's epsilon."""
     clip_norm: float = Field(default=1.0, ge=0)
     """Largest norm of the gradient; 0 leaves it as it is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("kind") == "adamw":
+            return {"learning_rate": 1e-3, **values}
+        return values
 
 
 class ScheduleConfig(Strict):

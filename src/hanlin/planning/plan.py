@@ -10,9 +10,8 @@ machine, they come from formulas and say on what they stand.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hanlin.config import ModelConfig, Recipe, TrainingConfig
 from hanlin.planning.formulas import Hardware, flops_formula, memory_parts, stage_flops
@@ -20,80 +19,10 @@ from hanlin.planning.phases import corpus_phases, evaluation_phases, training_ph
 from hanlin.planning.preparation import Preparation, probe_preparation
 from hanlin.planning.prices import Prices
 from hanlin.planning.probe import Speed, probe_training
+from hanlin.planning.result import Plan, StagePlan
 from hanlin.planning.sampling import CorpusEstimate, bytes_per_token, estimate_corpus
 
-__all__ = ["Plan", "StagePlan", "plan"]
-
-_WORD_VOCABULARY = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """What one stage will take."""
-
-    name: str
-    steps: int
-    batch_tokens: int
-    tokens: int
-    epochs: float
-    """Times that the corpus is read."""
-    flops: float
-    seconds: float
-    tokens_per_second: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a recipe will take."""
-
-    name: str
-    model: ModelConfig
-    parameters: Mapping[str, int]
-    flops_formula: str
-    corpus: CorpusEstimate
-    stages: tuple[StagePlan, ...]
-    memory: Mapping[str, float]
-    """Bytes by part, by formula."""
-    peak_bytes: float
-    """Largest resident size of the run: measured with a probe, else the sum of the parts."""
-    phases: Mapping[str, float]
-    """Seconds by phase."""
-    prices: Prices
-    basis: str
-    """What time and memory stand on."""
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def seconds(self) -> float:
-        """The whole run's time."""
-        return sum(self.phases.values())
-
-    @property
-    def flops(self) -> float:
-        """Operations of all stages."""
-        return sum(stage.flops for stage in self.stages)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the plan as plain values."""
-        names = ("name", "steps", "batch_tokens", "tokens", "epochs", "flops", "seconds")
-        stages = [{name: getattr(stage, name) for name in names} for stage in self.stages]
-        return {
-            "name": self.name,
-            "model": self.model.model_dump(mode="json"),
-            "parameters": {**self.parameters, "total": sum(self.parameters.values())},
-            "corpus": self.corpus.as_dict(),
-            "stages": stages,
-            "tokens": sum(stage.tokens for stage in self.stages),
-            "flops": self.flops,
-            "flops_formula": self.flops_formula,
-            "memory": dict(self.memory),
-            "peak_bytes": self.peak_bytes,
-            "phases": dict(self.phases),
-            "seconds": self.seconds,
-            "money": self.prices.as_dict(self.seconds) if self.prices.given else None,
-            "basis": self.basis,
-            "notes": list(self.notes),
-        }
+__all__ = ["plan"]
 
 
 def plan(

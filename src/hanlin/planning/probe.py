@@ -114,12 +114,11 @@ def measure_training(task: dict[str, Any]) -> Speed:
     draw = np.random.default_rng(0)
     rows = draw.integers(0, shape.vocab_size, (num_rows, length + 1), dtype=np.int32)
     times = _repeat(lambda step: stepper.run(step, rows), task["seconds"])
+    stepper.state_dict()
     score = _time_scoring(model, task["document_tokens"], draw)
     one, many = (_time_decoding(model, rows) for rows in (1, _ROWS))
-    stepper.state_dict()
-    memory = peak_memory()
-    if placement.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated()
+    gpu = placement.device.type == "cuda"
+    memory = torch.cuda.max_memory_allocated() if gpu else peak_memory()
     return Speed(
         step_seconds=statistics.median(times),
         steps=len(times),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hanlin.planning.plan import Plan, StagePlan
+from hanlin.planning.result import Plan, StagePlan
 from hanlin.planning.units import count, duration, exact, power, share, size
 
 __all__ = ["render"]
@@ -49,7 +49,7 @@ def _stage(stage: StagePlan) -> list[str]:
             ("steps", f"{exact(stage.steps)} of {exact(stage.batch_tokens)} tokens"),
             ("tokens", f"{count(stage.tokens)}, the corpus {stage.epochs:.2g} times"),
             ("FLOPs", power(stage.flops)),
-            ("speed", f"{count(stage.tokens_per_second)} tokens a second"),
+            ("speed", f"{_speed(stage.tokens_per_second)} tokens a second"),
         ],
     )
 
@@ -66,6 +66,10 @@ def _time(plan: Plan) -> Iterator[tuple[str, str]]:
         if seconds >= 0.05:
             part = share(seconds / max(1e-9, plan.seconds))
             yield _LABELS.get(name, name), f"{duration(seconds)} ({part})"
+
+
+def _speed(tokens: float) -> str:
+    return count(tokens) if tokens >= 10 else f"{tokens:.2g}"
 
 
 def _disk(plan: Plan) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from hanlin.text import (
     iterate_documents,
     load_manifest,
 )
-from hanlin.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from hanlin.tokenizers import Tokenizer, load_tokenizer, mark_borders, train_tokenizer
 
 _ORIGIN = "origin.json"
 """What a run's tokenizer was made from."""
@@ -64,6 +64,8 @@ def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> To
     else:
         with console.phase(f"Training a {config.kind} tokenizer of {config.vocab_size:,} entries"):
             texts = _training_texts(recipe, folder, config)
+            if config.word_borders:
+                texts = map(mark_borders, texts)
             tokenizer = train_tokenizer(config.kind, texts, config.vocab_size)
     with atomic_directory(folder.tokenizer) as temporary:
         tokenizer.save(temporary)
@@ -135,7 +137,7 @@ def _refuse_changed_sources(recipe: Recipe, folder: RunFolder) -> None:
         )
 
 
-def _training_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) -> Iterator[str]:
+def _training_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) -> Iterable[str]:
     """Yield texts for the tokenizer: languages in equal shares of bytes as far as they reach."""
     budget = {"zh": config.train_megabytes * 5e5, "en": config.train_megabytes * 5e5}
     spare = config.train_megabytes * 5e4

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from hanlin.tokenizers.base import Ids, Span, Tokenizer
+from hanlin.tokenizers.borders import mark_borders
 from hanlin.tokenizers.bpe import BpeTokenizer
 from hanlin.tokenizers.char import CharTokenizer
 from hanlin.tokenizers.chat import apply_chat_template, render_chat
@@ -44,6 +45,7 @@ __all__ = [
     "WordTokenizer",
     "apply_chat_template",
     "load_tokenizer",
+    "mark_borders",
     "measure_tokenizer",
     "render_chat",
     "train_tokenizer",

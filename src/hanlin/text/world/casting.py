@@ -28,7 +28,7 @@ MAX_ACTORS, MAX_ITEMS = 3, 4
 HELD_OUT_SHARE = 10
 """One pair of an actor and a thing in so many is held out."""
 COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.35, 0.15, 0.25
-CONTRAST_SHARE = 0.85
+CONTRAST_SHARE = 0.95
 RANK_OFFSET = 1.0
 
 
