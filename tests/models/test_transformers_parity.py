@@ -86,7 +86,7 @@ def assert_same(ours: Decoder, theirs: Any) -> None:
     ids = some_ids()
     found = ours(ids).log_softmax(-1)
     wanted = theirs(ids).logits.log_softmax(-1)
-    assert wanted.std() > 0.5
+    assert wanted.std() > 0.3
     assert (found - wanted).abs().max() < 1e-4
     prompt = ids[:1, :8]
     text = theirs.generate(

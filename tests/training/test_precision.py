@@ -21,6 +21,8 @@ def test_in_bf16_small_updates_add_up_in_the_masters(small: ModuleType) -> None:
     model = small.tiny_model()
     weights = MasterWeights(model, torch.bfloat16)
     master = weights.trainable["norm.weight"]
+    with torch.no_grad():
+        master.fill_(1.0)
     for _ in range(100):
         master.add_(1e-4)
         weights.publish()

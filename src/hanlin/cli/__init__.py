@@ -26,7 +26,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Use a model": {
         "generate": "write a text, streamed as it comes",
         "score": "a sentence's probability token by token, beside the n-gram's",
-        "eval": "bits per byte by language, accuracy, repetition",
+        "eval": "bits per byte by language, accuracy, repetition, novelty",
     },
     "First steps alone": {
         "data": "build or inspect a corpus",

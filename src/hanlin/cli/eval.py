@@ -1,4 +1,4 @@
-"""`hanlin eval MODEL --text F...`: how well a model predicts text, and how it repeats itself."""
+"""`hanlin eval MODEL --text F...`: how well a model predicts text, and how new its own is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Arguments(Device):
     max_tokens: int = 500_000
     """Tokens a language that are scored at most."""
     samples: int = 20
-    """Texts that the model writes, for repetition; 0 for none."""
+    """Texts that the model writes, for repetition and, with a run, novelty; 0 for none."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +43,13 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin import api
     from hanlin.config import SamplingConfig
     from hanlin.evaluation import DecoderScorer, NgramScorer, Scorer, UniformScorer
-    from hanlin.runs import RunFolder, describe_samples, load_ngram, measure_scorers
+    from hanlin.runs import (
+        RunFolder,
+        describe_novelty,
+        describe_samples,
+        load_ngram,
+        measure_scorers,
+    )
 
     model = api.load(options.model, device=options.device)
     documents = _documents(options, model.tokenizer)
@@ -55,9 +61,11 @@ def main(arguments: Sequence[str]) -> int:
     scorers["uniform"] = UniformScorer(model.tokenizer.vocab_size)
     result = measure_scorers(scorers, model.tokenizer, documents, seed=1)
     if options.samples:
-        sampling = SamplingConfig(seed=1)
-        texts = model.engine.generate_batch([""] * options.samples, sampling)
-        result["repetition"] = describe_samples([text.text for text in texts])
+        completions = model.engine.generate_batch([""] * options.samples, SamplingConfig(seed=1))
+        texts = [completion.text for completion in completions]
+        result["repetition"] = describe_samples(texts)
+        human = [document.text for document in _read(options)]
+        result["novelty"] = describe_novelty(RunFolder(options.model), texts, human)
     show(options, result, _render(result))
     return 0
 
@@ -95,5 +103,8 @@ def _render(result: dict[str, Any]) -> str:
             )
     for language, measures in result.get("repetition", {}).items():
         shown = ", ".join(f"{k} {v:.3g}" for k, v in measures.items() if v is not None)
-        lines.append(f"samples in {language}: {shown}")
+        lines.append(f"repetition, {language}: {shown}")
+    for name, measures in result.get("novelty", {}).items():
+        shown = ", ".join(f"{k} {v:.3g}" for k, v in measures.items() if isinstance(v, float | int))
+        lines.append(f"found in training, {name}: {shown}")
     return "\n".join(lines)

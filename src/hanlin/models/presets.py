@@ -100,7 +100,7 @@ def resolve_model(config: ModelConfig, vocab_size: int) -> ModelConfig:
             "Leave vocab_size out of [model], or train a smaller tokenizer."
         )
     try:
-        shape = ModelConfig(**{**fields, "vocab_size": rows})
+        shape = ModelConfig(**{**fields, "preset": "", "vocab_size": rows})
     except ValidationError as error:
         reasons = "; ".join(detail["msg"] for detail in error.errors())
         raise ModelError(

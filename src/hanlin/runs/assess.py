@@ -32,10 +32,17 @@ from hanlin.records import sha256_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.stages import StageContext, StageResult
-from hanlin.text import Document, find_language, iterate_documents
+from hanlin.text import Document, find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
 
-__all__ = ["assess", "describe_samples", "load_ngram", "measure_scorers", "prepare_ngram"]
+__all__ = [
+    "assess",
+    "describe_novelty",
+    "describe_samples",
+    "load_ngram",
+    "measure_scorers",
+    "prepare_ngram",
+]
 
 _ACCURACY_POSITIONS = 1000
 
@@ -128,6 +135,25 @@ def describe_samples(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
         language: measure_repetition(group, language, max_units=200).as_dict()
         for language, group in _by_language(texts).items()
     }
+
+
+def describe_novelty(
+    folder: RunFolder, texts: Sequence[str], human: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return how much of texts, and of human text beside them, stands in a run's training text.
+
+    A released folder has no training text beside it, and nothing is returned for one.
+    """
+    if not (folder.corpus / "manifest.json").exists():
+        return {}
+    parts = load_manifest(folder.corpus).parts
+    training = (
+        document.text
+        for part in parts
+        for document in iterate_documents(folder.corpus, part, "train")
+    )
+    found = measure_novelty({"samples": texts, "human": human}, training)
+    return {name: novelty.as_dict() for name, novelty in found.items()}
 
 
 def load_ngram(folder: RunFolder) -> KneserNey | None:

@@ -17,10 +17,10 @@ from typing import Any
 
 from hanlin.config import Recipe, StageConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
+from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, sha256_file, write_json, write_text
 from hanlin.runs.assess import assess
 from hanlin.runs.console import Console
-from hanlin.runs.environment import describe_environment
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
 from hanlin.runs.publish import publish_release
@@ -87,7 +87,7 @@ class _Run:
         self.world.on_first(self._conclude)
 
     def _prepare(self) -> None:
-        self.folder.event("begin", recipe=self.recipe.name, environment=describe_environment())
+        self.folder.event("begin", recipe=self.recipe.name, environment=describe_machine())
         self._refuse_missing_stages()
         write_text(self.folder.recipe, dump_recipe(self.recipe))
         prepare_corpus(self.recipe, self.folder, self.console)

@@ -36,9 +36,9 @@ join:          +a                   | here != no                       | a at he
 join_with:     +a +x:portable       | here != no                       | a at here, a has x
 meet:          a +b                 |                                  | b at a.place
 see:           a +x                 |                                  | x at a.place
-see_locked:    a +x:lockable        |                                  | x at a.place, x.locked
+see_locked:    a +x:container       |                                  | x at a.place, x.locked
 own:           a +x:portable        |                                  | a has x
-buy:           a +x:portable p:shop | a at p                           | a has x
+buy:           a +x:portable p      | a at p                           | a has x
 
 go:            a p                  | a.place != p                     | a at p, p.known
 come_back:     a p                  | a.place != p, p.known            | a at p
@@ -82,7 +82,7 @@ forgive:       a b                  | a.heard = b                      | a.heard
 
 open:          a x:container        | x.open = no, x.locked = no, x near a | x.open
 close:         a x:container        | x.open, x near a                 | x.open = no
-unlock:        a x:key y:lockable   | a has x, y.locked, y near a      | y.locked = no
+unlock:        a x:key y:container  | a has x, y.locked, y near a      | y.locked = no
 discover:      a +x:portable y:container | y.open, y near a                 | x at y
 put_in:        a x:portable y:container | a has x, y.open, y near a        | x at y
 take_out:      a x y:container      | x at y, y.open, y near a         | a has x
@@ -93,7 +93,7 @@ eat:           a x:food             | a has x, a.hunger = hungry |
 be_full:       a                    | a.hunger = full                  | a.hunger = content
 feed:          a b:animal x:food    | a has x, b.hunger = hungry, a by b |
                                      x at gone, b.hunger = full, b.owes = a, b happy
-share:         a b x:shared         | a has x, a by b                  | x at gone, a happy, b happy
+share:         a b x:food           | a has x, a by b                  | x at gone, a happy, b happy
 be_thirsty:    a                    | a.thirst = no                    | a.thirst = thirsty
 drink:         a x:drink            | a has x, a.thirst = thirsty |
                                      x at gone, a.thirst = quenched, a happy
@@ -101,18 +101,18 @@ be_quenched:   a                    | a.thirst = quenched              | a.thirs
 cook:          a x:ingredient +y:dish p:kitchen | a has x, a at p |
                                      x at gone, a has y
 
-get_dirty:     a x:soils            | a has x, x.dirty = no            | x.dirty, a sad
-wash:          a x:soils            | a has x, x.dirty                 | x.dirty = no, a happy
-get_wet:       a x:wets             | a has x, x.wet = no              | x.wet, a sad
-dry:           a x:wets             | a has x, x.wet                   | x.wet = no, a happy
-break:         a x:breaks           | a has x, x.broken = no           | x.broken, a sad
-repair:        a x:breaks           | a has x, x.broken                | x.broken = no, a happy
-repair_with:   a x:breaks y:tool    | a has x, x.broken, a has y       | x.broken = no, a happy
-repair_for:    a b x:breaks         | b has x, x.broken, a by b |
+get_dirty:     a x:portable         | a has x, x.dirty = no            | x.dirty, a sad
+wash:          a x:portable         | a has x, x.dirty                 | x.dirty = no, a happy
+get_wet:       a x:portable         | a has x, x.wet = no              | x.wet, a sad
+dry:           a x:portable         | a has x, x.wet                   | x.wet = no, a happy
+break:         a x:portable         | a has x, x.broken = no           | x.broken, a sad
+repair:        a x:portable         | a has x, x.broken                | x.broken = no, a happy
+repair_with:   a x:portable y:tool  | a has x, x.broken, a has y       | x.broken = no, a happy
+repair_for:    a b x:portable       | b has x, x.broken, a by b |
                                      x.broken = no, b happy, b.owes = a
 ask_help:      a b                  | a sad, a by b                    | a.helper = b
 comfort:       a b                  | b sad, a by b                    | b calm, b.owes = a
-sweep:         a x:broom p:room     | a has x, a at p, p.swept = no    | p.swept
+sweep:         a x:broom p          | a has x, a at p, p.swept = no    | p.swept
 
 play:          a x:toy              | a has x, x.broken = no, a.fun != x | a.fun = x, a happy
 play_together: a b x:toy            | a has x, x.broken = no, a by b |
@@ -151,7 +151,7 @@ swim:          a p:water            | a at p, a.wet = no               | a.wet
 dry_off:       a x:towel            | a has x, a.wet                   | a.wet = dry
 fish:          a +x:fish p:water    | a at p                           | a has x
 release:       a x:fish             | a has x                          | x at gone
-dig_up:        a x:spade +y:treasure p:soil | a has x, a at p                  | a has y, a happy
+dig_up:        a x:spade +y:portable p:soil | a has x, a at p                  | a has y, a happy
 
 race:          a b                  | a by b, a.race != b              | a.race = b, b.race = a
 win:           a b                  | a.race = b |
@@ -180,15 +180,15 @@ photograph:    a b x:camera         | a has x, x.broken = no, a by b, b.photo = 
                                      b.photo, b.owes = a, b happy
 cry:           a                    | a sad                            | a.tears
 be_sad:        a                    | a sad                            | a.said = sad
-be_happy:      a                    | a happy                          | a.said = happy
+be_happy:      a                    | a.mood != sad                    | a happy, a.said = happy
 part:          a b                  | a by b                           | a.parted = b
 """
 _ENDINGS = """
-go_home:       a                    | a happy                          | a at home
+go_home:       a                    | a.mood != sad                    | a at home
 go_home_two:   a b                  | a by b                           | a at home, b at home
 take_home:     a x                  | a has x                          | a at home
 keep:          a x                  | a has x                          | x.kept
-all_happy:     a b                  | a happy, b happy |
+all_happy:     a b                  | a.mood != sad, b.mood != sad |
                                      a.said = happy, b.said = happy
 become_friends:a b                  | a by b, a.mood != sad, b.mood != sad |
                                      a.friend = b, b.friend = a

@@ -29,7 +29,7 @@ HELD_OUT_SHARE = 10
 """One pair of an actor and a thing in so many is held out."""
 COLOUR_SHARE, SIZE_SHARE, NUMBER_SHARE = 0.35, 0.15, 0.25
 CONTRAST_SHARE = 0.95
-RANK_OFFSET = 1.0
+RANK_OFFSET, EXPONENT = 1.0, 1.6
 
 
 class StuckError(Exception):
@@ -37,12 +37,14 @@ class StuckError(Exception):
 
 
 @cache
-def cumulative_weights(size: int, offset: float = RANK_OFFSET) -> tuple[float, ...]:
+def cumulative_weights(
+    size: int, offset: float = RANK_OFFSET, exponent: float = EXPONENT
+) -> tuple[float, ...]:
     """Return Zipf-like weights, summed up: the first of a pool come up most often.
 
     As in real language, a small model then meets most of what it reads again and again.
     """
-    return tuple(accumulate((offset + rank) ** -1.25 for rank in range(1, size + 1)))
+    return tuple(accumulate((offset + rank) ** -exponent for rank in range(1, size + 1)))
 
 
 @cache

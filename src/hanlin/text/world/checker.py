@@ -70,10 +70,12 @@ def _read(
     events: list[Event | None] = []
     malformed, unclear = [], []
     actors: tuple[Actor, ...] = ()
+    cast: tuple[Actor, ...] = ()
     for index, sentence in enumerate(sentences):
-        reading = grammar.read(sentence, _kind(index, len(sentences)), actors)
+        reading = grammar.read(sentence, _kind(index, len(sentences)), actors, cast)
         events.append(reading.event if reading else None)
         actors = reading.actors if reading else ()
+        cast += actors
         if reading is None:
             malformed.append(f"sentence {index + 1} is none of the world's: {sentence}")
         elif reading.unclear:

@@ -26,7 +26,7 @@ from hanlin.text.world.wording import CONNECTIVES, FRAMES, SENTENCES
 
 __all__ = ["Grammar", "Reading", "Template", "antecedent", "grammar_of"]
 
-CONNECTIVE_SHARE, PRONOUN_SHARE, PLAIN_SHARE = 0.15, 0.2, 0.7
+CONNECTIVE_SHARE, PRONOUN_SHARE, PLAIN_SHARE = 0.15, 0.15, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,17 @@ class Reading:
     unclear: str = ""
 
 
-def antecedent(pronoun: str, actors: Sequence[Actor]) -> Actor | None:
-    """Return whom a pronoun means after a sentence about these actors.
+def antecedent(pronoun: str, actors: Sequence[Actor], cast: Sequence[Actor] = ()) -> Actor | None:
+    """Return whom a pronoun means, if that is clear.
 
-    It means the subject, provided that no other actor of the sentence goes by the same pronoun.
+    It means the only one who goes by it in the sentence before (`actors`) or, if nobody there does,
+    in the story so far (`cast`).
     """
-    if not actors or [actor.pronoun for actor in actors].count(pronoun) != 1:
-        return None
-    return actors[0] if actors[0].pronoun == pronoun else None
+    for group in (actors, cast):
+        fitting = {actor.key: actor for actor in group if actor.pronoun == pronoun}
+        if fitting:
+            return next(iter(fitting.values())) if len(fitting) == 1 else None
+    return None
 
 
 class Grammar:
@@ -160,8 +163,18 @@ class Grammar:
         sentences = [match.lstrip(self._space) for match in self._sentence.findall(text)]
         return sentences if self._space.join(sentences) == text else []
 
-    def read(self, sentence: str, kind: Kind, actors: Sequence[Actor] = ()) -> Reading | None:
-        """Read one sentence after a sentence about these actors; None if it is no sentence."""
+    def read(
+        self,
+        sentence: str,
+        kind: Kind,
+        actors: Sequence[Actor] = (),
+        cast: Sequence[Actor] = (),
+    ) -> Reading | None:
+        """Read one sentence; None if it is none of the world's.
+
+        `actors` are those of the sentence before and `cast` those of the story so far: they say
+        whom a pronoun means.
+        """
         frame = self._find_frame(sentence, kind)
         if kind != "middle" and not frame:
             return None
@@ -172,7 +185,7 @@ class Grammar:
         candidates = self._skeletons.get((kind, skeleton), ())
         for strict in (True, False):
             for template in candidates:
-                reading = self._match(template, found, actors, capital=not frame)
+                reading = self._match(template, found, (actors, cast), capital=not frame)
                 if reading and (not strict or _fits(template.action, reading.event)):
                     return reading
         return None
@@ -181,7 +194,7 @@ class Grammar:
         self,
         template: Template,
         found: list[FoundPhrase],
-        actors: Sequence[Actor],
+        groups: tuple[Sequence[Actor], Sequence[Actor]],
         *,
         capital: bool,
     ) -> Reading | None:
@@ -193,9 +206,9 @@ class Grammar:
         for slot, read in zip(template.slots, found, strict=True):
             entity = read.entity
             if entity is None and template.starts_with_actor:
-                entity = antecedent(read.pronoun, actors)
+                entity = antecedent(read.pronoun, *groups)
                 unclear = "" if entity else read.words
-                entity = entity or _someone(read.pronoun, actors)
+                entity = entity or _someone(read.pronoun, [*groups[0], *groups[1]])
             if entity is None or self._expected(slot, read, capital) != read.words:
                 return None
             entities[slot.role] = entity

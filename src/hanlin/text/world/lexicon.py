@@ -76,7 +76,7 @@ _ANIMALS = """
 """
 # Chinese name, Chinese locative, English preposition, English name, what can be done there.
 _PLACES = """
-公园    公园里    in  park
+公园    公园里    in  park          soil water
 花园    花园里    in  garden        soil
 森林    森林里    in  forest        soil
 沙滩    沙滩上    on  beach         water

@@ -30,13 +30,12 @@ box:        y:container x:gift: SEE a y; *open a y; discover a x y; *take_out a 
 sharing:    x:shared: HAVE a x; WITH a b; *share a b x; ?be_happy b
 wish:       x:gift: HAVE a x; WITH a b; ask_for b a x; *give a b x; ?thank b a; ?USE b x
 laundry:    x:soils: HAVE a x; *get_dirty a x; ?be_sad a; *wash a x; USE a x
-hiding:     x:gift: HAVE a x; WITH a b; *hide a x p; search b x; *find b x p; ?be_happy b
 drinking:   x:drink: be_thirsty a; HAVE a x; *drink a x; be_quenched a
 repair:     x:breaks: HAVE a x; *break a x; ?be_sad a; *repair a x; ?be_happy a
 treat:      x:food: HAVE a x; WITH a b; be_hungry b; *give a b x; *eat b x; thank b a / be_full b
 flowers:    x:flower p:soil: *pick a x p; WITH a b; *give a b x; ?thank b a
-forgetting: x:gift: HAVE a x; *forget a x p; go a q; remember a x; come_back a o; *find a x o
 cold:       x:warm: HAVE a x; WITH a b; be_cold b; *give a b x; USE b x; be_warm b
+hiding:     x:gift: HAVE a x; WITH a b; *hide a x p; search b x; *find b x p; ?be_happy b
 race:       : WITH a b; race a b; *win a b; congratulate b a
 help:       x:gift: HAVE a x; WITH a b; *lose a x p; ?cry a; help_search b a x; find b x p;
             *give b a x; thank a b
@@ -49,7 +48,6 @@ loan:       x:reusable: BRING b x; want a x; *borrow a b x; USE a x; ?thank a b;
 garden:     x:seed p:soil: HAVE a x; *plant a x p; water a x; *grow x; ?be_happy a
 concert:    x:instrument: HAVE a x; WITH a b; *perform a x; applaud b a; ?be_happy a
 market:     x:shared p:shop: buy a x p; WITH a b; *share a b x
-storing:    x:gift: HAVE a x; put_down a x p; go a q; come_back a o; *pick_up a x
 picture:    x:pen y:art: HAVE a x; *draw a x y; WITH a b; *give a b y; ?thank b a
 catching:   x:ball: HAVE a x; WITH a b; *throw a b x; throw b a x / be_happy b; play_together a b x
 refusal:    x:reusable: HAVE a x; WITH a b; ask_for b a x; refuse a b x; cry b / be_sad b;
@@ -59,13 +57,15 @@ nap:        : be_tired a; fall_asleep a; WITH a b; *rouse b a; be_tired b; fall_
 reading:    x:book: HAVE a x; WITH a b; *read_to a b x; *give a b x; read b x / thank b a
 map:        x:map: get_lost a; HAVE a x; *use_map a x; go a q
 drying:     x:wets: HAVE a x; *get_wet a x; ?be_sad a; *dry a x; USE a x
-sweeping:   x:broom p:room q:room: HAVE a x; *sweep a x p; go a q; *sweep a x p
-outing:     x:vehicle: HAVE a x; *ride a x q; ?be_tired a; *ride a x o
 shower:     x:umbrella p:soil: HAVE a x; get_rained_on a; *put_up a x
 fall:       : WITH a b; fall_down a; ?cry a; *help_up b a; thank a b
 lending:    x:reusable: HAVE a x; WITH a b; *lend a b x; ?USE b x; *return b a x; thank b a
 trade:      x:gift y:gift: HAVE a x; BRING b y; *trade a b x y; USE a y; ?be_happy b
 helper:     x:breaks: HAVE a x; WITH a b; *break a x; ask_help a b; *repair_for b a x; thank a b
+forgetting: x:gift: HAVE a x; *forget a x p; go a q; remember a x; come_back a o; *find a x o
+storing:    x:gift: HAVE a x; put_down a x p; go a q; come_back a o; *pick_up a x
+outing:     x:vehicle: HAVE a x; *ride a x q; ?be_tired a; *ride a x o
+sweeping:   x:broom p:room q:room: HAVE a x; *sweep a x p; go a q; *sweep a x p
 quarrel:    x:reusable: HAVE a x; WITH a b; *snatch b a x; cry a / be_sad a; apologise b a;
             *return b a x; forgive a b
 showing:    x:treasure: HAVE a x; WITH a b; show a b x; want b x; *give a b x; ?thank b a

@@ -22,7 +22,7 @@ from hanlin.text.world.state import Event, is_state_dependent, structure_of
 __all__ = ["Story", "generate_story", "write_stories"]
 
 SECOND_PLOT_SHARE = 0.2
-PLOT_OFFSET = 6.0
+PLOT_OFFSET, PLOT_EXPONENT = 6.0, 1.25
 SHORT_PLOT = 4
 """A second plot may follow a first one that took at most so many sentences."""
 
@@ -114,4 +114,5 @@ def write_stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
 
 
 def _choose_plot(rng: random.Random) -> Plot:
-    return rng.choices(PLOTS, cum_weights=cumulative_weights(len(PLOTS), PLOT_OFFSET))[0]
+    weights = cumulative_weights(len(PLOTS), PLOT_OFFSET, PLOT_EXPONENT)
+    return rng.choices(PLOTS, cum_weights=weights)[0]

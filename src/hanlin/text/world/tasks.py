@@ -84,7 +84,7 @@ def questions(story: Story, language: Language) -> tuple[Question, ...]:
     for item in items:
         found += _looks(item, language)
     found += _holders(story, items, language)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def request(story: Story, language: Language, rng: random.Random) -> Request:
