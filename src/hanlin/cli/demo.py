@@ -36,11 +36,10 @@ def main(arguments: Sequence[str]) -> int:
         )
     model = api.load(folder)
     stories = [
-        opening + model.generate(opening, temperature=0.7, max_tokens=120, seed=1)
-        for opening in _OPENINGS
+        opening + model.generate(opening, temperature=0.7, max_tokens=120, seed=seed)
+        for seed, opening in enumerate(_OPENINGS)
     ]
     show(options, {"run": str(folder), "stories": stories}, "\n\n".join(stories))
     say(f"\nThe report: {folder / 'report.html'}")
     say(f"Another story: hanlin generate {options.run} --temperature 0.7")
     return 0
-
