@@ -15,6 +15,7 @@ from hanlin.records import (
     atomic_directory,
     atomic_file,
     hold_folder,
+    is_held,
     read_jsonl,
     truncate_jsonl,
     write_text,
@@ -86,6 +87,8 @@ def test_a_second_process_is_refused_and_told_who_holds_the_folder(tmp_path: Pat
         other = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
         )
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
     assert f"process {os.getpid()} on" in other.stderr
     assert "RunError" in other.stderr
     with hold_folder(tmp_path):

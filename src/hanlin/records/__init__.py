@@ -11,7 +11,7 @@ from hanlin.records.atomic import (
     write_text,
 )
 from hanlin.records.jsonl import append_jsonl, read_jsonl, truncate_jsonl
-from hanlin.records.lock import hold_folder
+from hanlin.records.lock import hold_folder, is_held
 
 __all__ = [
     "append_jsonl",
@@ -19,6 +19,7 @@ __all__ = [
     "atomic_file",
     "flush_directory",
     "hold_folder",
+    "is_held",
     "read_jsonl",
     "sha256_file",
     "sha256_json",

@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from hanlin.errors import RunError
 
-__all__ = ["hold_folder"]
+__all__ = ["hold_folder", "is_held"]
 
 
 @contextlib.contextmanager
@@ -34,9 +35,34 @@ def hold_folder(folder: Path) -> Iterator[None]:
         ) from error
     try:
         _lock(descriptor, folder)
-        yield
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process of this machine holds a folder.
+
+    The holder is asked after by its name, not by trying its lock: to look must not get in the way
+    of a run that starts at this moment.
+    """
+    try:
+        holder = (folder / ".lock").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    found = re.match(r"process (\d+) on (.*)", holder)
+    if not found or found.group(2).strip() != socket.gethostname():
+        return False
+    try:
+        os.kill(int(found.group(1)), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _lock(descriptor: int, folder: Path) -> None:

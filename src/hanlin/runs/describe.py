@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import tomllib
-from pathlib import Path
 from typing import Any
 
 from hanlin.config import StageConfig, parse_recipe
-from hanlin.records import read_jsonl
+from hanlin.records import is_held, read_jsonl
 from hanlin.runs.folder import RunFolder
 
 __all__ = ["describe_run"]
@@ -42,20 +40,9 @@ def _describe_stage(folder: RunFolder, number: int, stage: StageConfig) -> dict[
 
 
 def _state(folder: RunFolder, stages: list[dict[str, Any]]) -> str:
-    if _is_held(folder.root / ".lock"):
+    if is_held(folder.root):
         return "running"
     if all(stage["finished"] for stage in stages):
         return "finished"
     current = next(stage for stage in stages if not stage["finished"])
     return f"stopped in {current['name']} at step {current['step']:,}"
-
-
-def _is_held(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

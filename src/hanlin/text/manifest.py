@@ -162,7 +162,7 @@ def load_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} holds no finished corpus: it has no manifest.json. "
-            "Build one with `hanlin data build RECIPE`."
+            "Build one with `hanlin data build RECIPE FOLDER`."
         ) from error
     except ValidationError as error:
         raise DataError(

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import socket
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanlin.records import read_jsonl
+from hanlin.records import is_held, read_jsonl
 
 __all__ = ["RunFacts", "Stage", "Table", "number", "read_run", "table", "tables"]
 
@@ -91,7 +89,7 @@ def read_run(folder: Path) -> RunFacts:
         manifest,
         cost,
         tuple(problems),
-        _is_held(folder),
+        is_held(folder),
     )
 
 
@@ -217,25 +215,6 @@ def _read_log(path: Path, problems: list[str]) -> list[Table]:
 def _leading_number(name: str) -> int:
     found = re.match(r"\d+", name)
     return int(found.group()) if found else 1 << 30
-
-
-def _is_held(folder: Path) -> bool:
-    # The lock is asked about by its holder's name, not by taking it: to look must not get in the
-    # way of a run that starts at this moment.
-    try:
-        holder = (folder / ".lock").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    found = re.match(r"process (\d+) on (.*)", holder)
-    if not found or found.group(2).strip() != socket.gethostname():
-        return False
-    try:
-        os.kill(int(found.group(1)), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 if __name__ == "__main__":
