@@ -17,12 +17,13 @@ import hanlin
 def test_two_processes_make_the_run_that_one_makes(tmp_path: Path, tiny_recipe: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     subprocess.run(
-        [*command, "-m", "hanlin", "run", str(tiny_recipe), "--run", str(tmp_path / "two")],
+        [*command, "-m", "hanlin", "run", str(tiny_recipe)],
+        cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         check=True,
         timeout=300,
     )
     one = hanlin.run(tiny_recipe, folder=tmp_path / "one", quiet=True)
-    theirs = load_file(tmp_path / "two" / "model" / "model.safetensors")
+    theirs = load_file(tmp_path / "runs" / "tiny" / "model" / "model.safetensors")
     for name, weight in load_file(one / "model" / "model.safetensors").items():
         assert abs(weight - theirs[name]).max() < 1e-3, name

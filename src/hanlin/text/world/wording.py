@@ -55,8 +55,8 @@ meet            {a}遇见了{+b} | {a}碰到了{+b}
                 {a} met {+b} | {a} ran into {+b}
 see             {a}看见了{+x} | {a}发现了{+x}
                 {a} saw {+x} | {a} noticed {+x}
-see_locked      {a}看见了锁着的{+x}
-                {a} saw {+x}, but it was locked
+see_locked      {a}看见了{+x}，可是打不开
+                {a} saw {+x}, but could not open it
 own             {a}有{+x} | {a}拿出了{+x}
                 {a} had {+x} | {a} brought out {+x}
 buy             {a}在{@p}买了{+x} | {a}在{@p}花钱买下了{+x}
