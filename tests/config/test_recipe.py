@@ -42,6 +42,12 @@ def test_a_recipe_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert load_recipe(_write(tmp_path, dump_recipe(recipe))) == recipe
 
 
+def test_a_written_recipe_leaves_to_the_preset_what_was_left_to_it(tmp_path: Path) -> None:
+    recipe = load_recipe(_write(tmp_path, _TOML), ["model.preset=14m", "model.num_layers=3"])
+    again = load_recipe(_write(tmp_path, dump_recipe(recipe)))
+    assert again.model.model_fields_set == {"preset", "num_layers"}
+
+
 def test_an_override_changes_one_key(tmp_path: Path) -> None:
     path = _write(tmp_path, _TOML)
     overrides = ["model.num_layers=8", "stages.base.training.steps=3", "stages.0.name=first"]

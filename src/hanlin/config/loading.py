@@ -54,8 +54,14 @@ def parse_recipe(table: Table, *, where: str) -> Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """Return the resolved recipe as TOML text that reads back as the same recipe."""
-    return tomli_w.dumps(recipe.model_dump(mode="json", by_alias=True, exclude_none=True))
+    """Return the resolved recipe as TOML text that reads back as the same recipe.
+
+    Of the model only what was given is written: a preset fills in the rest, and a default that was
+    written out would overrule it.
+    """
+    table = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
+    table["model"] = recipe.model.model_dump(mode="json", exclude_unset=True)
+    return tomli_w.dumps(table)
 
 
 def _set(table: Table, override: str) -> None:

@@ -31,8 +31,9 @@ from hanlin.models.ngram import KneserNey
 from hanlin.records import sha256_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
+from hanlin.runs.prepare import training_texts
 from hanlin.stages import StageContext, StageResult
-from hanlin.text import Document, find_language, iterate_documents, load_manifest
+from hanlin.text import find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
 
 __all__ = [
@@ -146,12 +147,7 @@ def describe_novelty(
     """
     if not (folder.corpus / "manifest.json").exists():
         return {}
-    parts = load_manifest(folder.corpus).parts
-    training = (
-        document.text
-        for part in parts
-        for document in iterate_documents(folder.corpus, part, "train")
-    )
+    training = training_texts(folder.corpus, load_manifest(folder.corpus).parts)
     found = measure_novelty({"samples": texts, "human": human}, training)
     return {name: novelty.as_dict() for name, novelty in found.items()}
 
@@ -201,7 +197,7 @@ def _by_language(texts: Sequence[str]) -> dict[str, list[str]]:
 def _describe_texts(context: StageContext, texts: dict[str, list[str]]) -> dict[str, Any]:
     human = _human_texts(context, {language: len(group) for language, group in texts.items()})
     groups = {**texts, **{f"{lang}, human": group for lang, group in human.items()}}
-    novelty = measure_novelty(groups, (document.text for document in _training(context)))
+    novelty = measure_novelty(groups, training_texts(context.corpus, context.parts))
     repetition = {
         name: measure_repetition(group, name.split(",")[0], max_units=200).as_dict()
         for name, group in groups.items()
@@ -222,14 +218,9 @@ def _human_texts(context: StageContext, counts: dict[str, int]) -> dict[str, lis
     return {language: group for language, group in groups.items() if group}
 
 
-def _training(context: StageContext) -> Iterator[Document]:
-    for part in context.parts:
-        yield from iterate_documents(context.corpus, part, "train")
-
-
 def _training_tokens(context: StageContext, limit: int) -> Iterator[np.ndarray[Any, Any]]:
     taken = 0
-    for stream in context.streams():
+    for stream in context.streams:
         starts = stream.documents["start"].tolist()
         for start, end in itertools.pairwise([*starts, stream.num_tokens]):
             if taken >= limit:

@@ -35,7 +35,7 @@ _ORIGIN = "origin.json"
 _HERE = Path("/")
 """A run's recipe has absolute paths, so that no base matters."""
 
-__all__ = ["prepare_corpus", "prepare_shards", "prepare_tokenizer"]
+__all__ = ["prepare_corpus", "prepare_shards", "prepare_tokenizer", "training_texts"]
 
 
 def prepare_corpus(recipe: Recipe, folder: RunFolder, console: Console) -> Manifest:
@@ -63,7 +63,7 @@ def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> To
         tokenizer = load_tokenizer(Path(config.path))
     else:
         with console.phase(f"Training a {config.kind} tokenizer of {config.vocab_size:,} entries"):
-            texts = _training_texts(recipe, folder, config)
+            texts = _balanced_texts(recipe, folder, config)
             if config.word_borders:
                 texts = map(mark_borders, texts)
             tokenizer = train_tokenizer(config.kind, texts, config.vocab_size)
@@ -92,6 +92,11 @@ def prepare_shards(
                 stamp=stamp,
                 on_progress=partial(progress, "documents"),
             )
+
+
+def training_texts(corpus: Path, parts: Iterable[str]) -> Iterator[str]:
+    """Yield the training texts of some parts of a corpus."""
+    return (document.text for document in _documents(corpus, parts))
 
 
 def _refuse_other_tokenizer(
@@ -137,11 +142,11 @@ def _refuse_changed_sources(recipe: Recipe, folder: RunFolder) -> None:
         )
 
 
-def _training_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) -> Iterable[str]:
+def _balanced_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) -> Iterable[str]:
     """Yield texts for the tokenizer: languages in equal shares of bytes as far as they reach."""
     budget = {"zh": config.train_megabytes * 5e5, "en": config.train_megabytes * 5e5}
     spare = config.train_megabytes * 5e4
-    for document in _documents(recipe, folder):
+    for document in _documents(folder.corpus, recipe.corpus.parts):
         language = document.language[:2]
         size = len(document.text.encode("utf-8"))
         if budget.get(language, spare) < size:
@@ -150,6 +155,6 @@ def _training_texts(recipe: Recipe, folder: RunFolder, config: TokenizerConfig) 
         yield document.text
 
 
-def _documents(recipe: Recipe, folder: RunFolder) -> Iterator[Document]:
-    for part in recipe.corpus.parts:
-        yield from iterate_documents(folder.corpus, part, "train")
+def _documents(corpus: Path, parts: Iterable[str]) -> Iterator[Document]:
+    for part in parts:
+        yield from iterate_documents(corpus, part, "train")

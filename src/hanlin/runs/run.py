@@ -32,8 +32,11 @@ from hanlin.training import Quiet, World, choose_display, join_world
 
 __all__ = ["run_recipe"]
 
-_NO_WEIGHT = {"checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"}
-"""Settings of training that change what is said and saved, and no weight."""
+_NO_WEIGHT = {
+    *("checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"),
+    *("microbatch", "compile", "max_skipped"),
+}
+"""Settings of training that change what is said and saved, or a weight's last bits at most."""
 
 
 def run_recipe(
@@ -74,10 +77,8 @@ class _Run:
     def work(self, stages: tuple[StageConfig, ...]) -> None:
         """Prepare, then run the stages that are not finished."""
         self.world.on_first(self._prepare)
-        tokenizer, manifest = (
-            load_tokenizer(self.folder.tokenizer),
-            load_manifest(self.folder.corpus),
-        )
+        tokenizer = load_tokenizer(self.folder.tokenizer)
+        manifest = load_manifest(self.folder.corpus)
         for number, stage in enumerate(stages, start=1):
             inputs = self._inputs(stage, tokenizer, manifest)
             if self.world.on_first(partial(self._is_finished, number, stage, inputs)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
+from hanlin.config import Recipe, StageConfig, TrainingConfig
 from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, resolve_model
@@ -59,7 +60,8 @@ class StageContext:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
         asked = self.recipe.model
         limit = model.config.context_length
-        return min(limit, asked.context_length) if _is_given(asked, "context_length") else limit
+        given = "context_length" in asked.model_fields_set
+        return min(limit, asked.context_length) if given else limit
 
     def model(self) -> Decoder:
         """Return the model that training begins with."""
@@ -73,22 +75,22 @@ class StageContext:
         training = self.stage.training
         weights = {source.label: source.weight for source in self.recipe.corpus.sources}
         return Order.of(
-            {s.source: rows_of(s, context_length, training.packing) for s in self.streams()},
+            {s.source: rows_of(s, context_length, training.packing) for s in self.streams},
             weights=weights,
             rows_per_step=max(1, training.batch_tokens // context_length),
             seed=self.recipe.seed,
         )
 
+    @cached_property
     def streams(self) -> list[TokenStream]:
-        """Return the training tokens of the stage's parts, a stream a source."""
+        """The training tokens of the stage's parts, a stream a source; verified once."""
         folders = [self.corpus / "tokens" / part / "train" for part in self.parts]
         return [stream for folder in folders for stream in open_shards(folder)]
 
     def bytes_per_token(self) -> float:
         """Return the UTF-8 bytes that a training token stands for, on average."""
-        streams = self.streams()
-        num_bytes = sum(int(stream.documents["bytes"].sum()) for stream in streams)
-        return num_bytes / max(1, sum(stream.num_tokens for stream in streams))
+        num_bytes = sum(int(stream.documents["bytes"].sum()) for stream in self.streams)
+        return num_bytes / max(1, sum(stream.num_tokens for stream in self.streams))
 
     def held_out_documents(self, split: Split = "validation") -> list[HeldOutDocument]:
         """Return documents that training never sees, up to a budget of tokens a language."""
@@ -99,10 +101,6 @@ class StageContext:
             iterate_documents(self.corpus, part, split) for part in self.parts
         )
         return encode_documents(self.tokenizer, documents, tokens_per_language=limit)
-
-
-def _is_given(config: ModelConfig, name: str) -> bool:
-    return name in config.model_fields_set
 
 
 @dataclass(frozen=True, kw_only=True)
