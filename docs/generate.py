@@ -43,7 +43,7 @@ def command_line() -> str:
 def recipe() -> str:
     """Return every key of a recipe with its type, default and meaning."""
     lines = ["# The recipe", "", "Every key, generated from the types that check it."]
-    _describe(Recipe, "", lines, set())
+    _describe(Recipe, "", lines)
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +70,7 @@ def _help_of(arguments: list[str]) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 
 
-def _describe(model: type[BaseModel], key: str, lines: list[str], seen: set[str]) -> None:
+def _describe(model: type[BaseModel], key: str, lines: list[str]) -> None:
     title = key or "the top level"
     lines += ["", f"## {title}", "", (inspect.getdoc(model) or "").strip(), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
@@ -87,7 +87,7 @@ def _describe(model: type[BaseModel], key: str, lines: list[str], seen: set[str]
         meaning = (field.description or "").replace("\n", " ").replace("|", "\\|")
         lines.append(f"| `{shown}` | {kind} | {default} | {meaning} |")
     for nested, path in inner:
-        _describe(nested, path, lines, seen)
+        _describe(nested, path, lines)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -48,6 +49,19 @@ def test_a_flag_that_is_not_known_ends_with_2() -> None:
     with pytest.raises(SystemExit) as left:
         main(["doctor", "--nonsense"])
     assert left.value.code == 2
+
+
+def test_a_full_disk_is_said_in_words_and_ends_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hanlin.cli import doctor
+
+    def fail(arguments: list[str]) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/x/corpus")
+
+    monkeypatch.setattr(doctor, "main", fail)
+    assert main(["doctor"]) == 2
+    assert "No space left on device: runs/x/corpus" in capsys.readouterr().err
 
 
 def test_a_missing_recipe_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:

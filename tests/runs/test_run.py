@@ -135,9 +135,27 @@ def test_bad_input_is_refused_with_its_name_and_value(
 ) -> None:
     _write_texts(tmp_path / "text", "old", 60)
     recipe = _recipe_over(tmp_path, tiny_text)
-    overrides = [override, "stages.base.training.packing=stream"]
+    training = ("packing=stream", "batch_tokens=100000")
+    overrides = [override, *(f"stages.base.training.{setting}" for setting in training)]
     with pytest.raises(error or UserError, match=message):
         hanlin.run(recipe, folder=tmp_path / "run", overrides=overrides, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.base.from=nowhere", "neither an earlier stage"),
+        ("stages.base.training.batch_tokens=32", "batch_tokens 32, less than one row"),
+        ("model.preset=5m", "preset '5m' does not exist"),
+        ("tokenizer.path=nowhere", r"nowhere' holds no tokenizer\.json"),
+    ],
+)
+def test_an_impossible_recipe_is_refused_before_anything_is_written(
+    tiny_recipe: Path, tmp_path: Path, override: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        hanlin.run(tiny_recipe, folder=tmp_path / "run", overrides=[override], quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_last_stage_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:

@@ -69,7 +69,18 @@ def _call(verb: str, arguments: list[str]) -> int:
         # The reader of our output has gone (`hanlin ... | head`); that is no error of anyone's.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"hanlin {verb}: {_explain(error)}", file=sys.stderr)
+        return 2
     return code
+
+
+def _explain(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return (
+        f"{error.strerror or error}{where}. Nothing half written was left and finished work is "
+        "kept; free some space or make the place writable, and give the same command again."
+    )
 
 
 def _unknown(verb: str, known: list[str]) -> str:

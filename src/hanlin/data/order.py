@@ -92,6 +92,11 @@ class Order:
         """Mix sources by rows x weight; a weight of 1 is a source's natural share."""
         if not rows:
             raise DataError("There is no source to train on. Check the stage's `parts`.")
+        if not rows_per_step:
+            raise DataError(
+                "A step has no whole row: training.batch_tokens is less than the context_length. "
+                "Raise the one or lower the other."
+            )
         shares = [source.num_rows * weights.get(name, 1.0) for name, source in rows.items()]
         return cls(tuple(rows.values()), Mixture.of(shares, seed), rows_per_step, seed)
 

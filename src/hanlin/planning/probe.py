@@ -93,23 +93,14 @@ def measure_training(task: dict[str, Any]) -> Speed:
     from hanlin.training import World, choose_placement, keep_buffers, measure_peak_flops
     from hanlin.training.step import Stepper, choose_microbatch
 
-    shape = ModelConfig(**task["model"])
-    training = TrainingConfig(**task["training"])
+    shape, training = ModelConfig(**task["model"]), TrainingConfig(**task["training"])
     keep_buffers()
     model = build_model(shape, seed=0)
     placement = choose_placement("auto", training.precision)
     length = shape.context_length
     num_rows = max(1, training.batch_tokens // length)
     microbatch = training.microbatch or choose_microbatch(model, num_rows, length)
-    stepper = Stepper(
-        model,
-        NextToken(),
-        training,
-        placement=placement,
-        world=World(),
-        seed=0,
-        microbatch=microbatch,
-    )
+    stepper = Stepper(model, NextToken(), training, placement, World(), 0, microbatch)
     model.train()
     draw = np.random.default_rng(0)
     rows = draw.integers(0, shape.vocab_size, (num_rows, length + 1), dtype=np.int32)

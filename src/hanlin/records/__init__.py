@@ -3,7 +3,7 @@
 from hanlin.records.atomic import (
     atomic_directory,
     atomic_file,
-    flush_directory,
+    flush,
     sha256_file,
     sha256_json,
     write_bytes,
@@ -17,7 +17,7 @@ __all__ = [
     "append_jsonl",
     "atomic_directory",
     "atomic_file",
-    "flush_directory",
+    "flush",
     "hold_folder",
     "is_held",
     "read_jsonl",

@@ -21,7 +21,7 @@ from typing import Any
 __all__ = [
     "atomic_directory",
     "atomic_file",
-    "flush_directory",
+    "flush",
     "sha256_file",
     "sha256_json",
     "write_bytes",
@@ -39,10 +39,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _flush_file(temporary)
+        flush(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-        flush_directory(path.parent)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -60,9 +60,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _flush_file(file)
+                flush(file)
         for folder in [temporary, *(f for f in temporary.rglob("*") if f.is_dir())]:
-            flush_directory(folder)
+            flush(folder)
         temporary.chmod(0o777 & ~_umask())
         _replace_directory(temporary, path)
     finally:
@@ -101,16 +101,8 @@ def sha256_json(value: Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-def flush_directory(path: Path) -> None:
-    """Flush a folder's entries to disk, so that a rename in it survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_file(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Flush a file, or a folder's entries, to disk, so that it survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -121,12 +113,12 @@ def _flush_file(path: Path) -> None:
 def _replace_directory(new: Path, path: Path) -> None:
     if not path.exists():
         new.replace(path)
-        flush_directory(path.parent)
+        flush(path.parent)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
     path.replace(old)
     new.replace(path)
-    flush_directory(path.parent)
+    flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

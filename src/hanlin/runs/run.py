@@ -20,6 +20,7 @@ from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, sha256_file, write_json, write_text
 from hanlin.runs.assess import assess
+from hanlin.runs.check import check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
@@ -53,11 +54,13 @@ def run_recipe(
     Under torchrun the first process prepares, measures and publishes; all of them train.
 
     Raises:
+        RecipeError, ModelError: the recipe cannot be carried out; nothing was begun.
         RunError: another process holds the folder, or what a stage was made from has changed.
         StoppedError: a signal came; the state is saved.
     """
     stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
+    check_recipe(recipe)
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(join_world())
         if world.first:

@@ -77,7 +77,7 @@ class StageContext:
         return Order.of(
             {s.source: rows_of(s, context_length, training.packing) for s in self.streams},
             weights=weights,
-            rows_per_step=max(1, training.batch_tokens // context_length),
+            rows_per_step=training.batch_tokens // context_length,
             seed=self.recipe.seed,
         )
 

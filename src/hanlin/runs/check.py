@@ -1,0 +1,47 @@
+"""What can be wrong with a recipe beyond its types, found before any work starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanlin.config import Recipe, StageConfig
+from hanlin.errors import RecipeError
+from hanlin.models import resolve_model
+
+__all__ = ["check_recipe"]
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check that a recipe, with absolute paths, can be carried out.
+
+    Raises:
+        RecipeError: a stage starts from what is not there, a batch is shorter than one row, or the
+            tokenizer's folder holds none.
+        ModelError: the preset is unknown, or the shape is impossible.
+    """
+    if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
+        raise RecipeError(
+            f"tokenizer.path {recipe.tokenizer.path!r} holds no tokenizer.json. Give a folder that "
+            "does, or leave it out to train a tokenizer."
+        )
+    vocab_size = 0 if recipe.tokenizer.path else recipe.tokenizer.vocab_size
+    context = resolve_model(recipe.model, vocab_size or 1).context_length
+    for number, stage in enumerate(recipe.stages):
+        _check_start(stage, [earlier.name for earlier in recipe.stages[:number]])
+        if not stage.from_ and stage.training.batch_tokens < context:
+            raise RecipeError(
+                f"The stage {stage.name!r} has training.batch_tokens "
+                f"{stage.training.batch_tokens}, less than one row of model.context_length "
+                f"{context}. Set batch_tokens to {context} or more, or shorten the context."
+            )
+
+
+def _check_start(stage: StageConfig, earlier: list[str]) -> None:
+    if not stage.from_ or stage.from_ in earlier:
+        return
+    if not (Path(stage.from_) / "config.json").is_file():
+        known = ", ".join(earlier) or "none"
+        raise RecipeError(
+            f"The stage {stage.name!r} starts from {stage.from_!r}, which is neither an earlier "
+            f"stage ({known}) nor a folder with a config.json."
+        )
