@@ -76,7 +76,7 @@ def test_gradients_of_microbatches_add_up(small: ModuleType) -> None:
     gradients = []
     for microbatch in (8, 2):
         stepper = _stepper(small, microbatch=microbatch)
-        stepper._accumulate(torch.from_numpy(small.CountingRows().batch(0)))
+        stepper._accumulate(torch.from_numpy(small.CountingRows().batch(0)), 0.0)
         gradients.append(stepper.weights.gradients())
     for one, four in zip(*gradients, strict=True):
         torch.testing.assert_close(one, four, rtol=1e-4, atol=1e-4)

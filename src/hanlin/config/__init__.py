@@ -1,17 +1,23 @@
 """Recipe types: what a run needs, as frozen and checked settings."""
 
 from hanlin.config._strict import Strict
+from hanlin.config.augment import AugmentConfig
+from hanlin.config.checkpointing import CheckpointStageConfig
 from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, WorldConfig
+from hanlin.config.distil import DistilConfig
+from hanlin.config.expand import ExpandConfig
+from hanlin.config.generate import GenerateConfig
+from hanlin.config.language import LanguageConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
 from hanlin.config.recipe import (
     EvaluationConfig,
     Recipe,
     SamplingConfig,
-    StageConfig,
-    StageKind,
     TokenizerConfig,
 )
+from hanlin.config.replay import ReplayConfig
+from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.training import (
     CheckpointConfig,
     OptimizerConfig,
@@ -20,14 +26,21 @@ from hanlin.config.training import (
 )
 
 __all__ = [
+    "AugmentConfig",
     "CheckpointConfig",
+    "CheckpointStageConfig",
     "CleaningConfig",
     "CorpusConfig",
+    "DistilConfig",
     "EvaluationConfig",
+    "ExpandConfig",
     "Family",
+    "GenerateConfig",
+    "LanguageConfig",
     "ModelConfig",
     "OptimizerConfig",
     "Recipe",
+    "ReplayConfig",
     "SamplingConfig",
     "ScheduleConfig",
     "SourceConfig",

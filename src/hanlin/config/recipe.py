@@ -9,18 +9,14 @@ from pydantic import Field, field_validator, model_validator
 from hanlin.config._strict import Strict
 from hanlin.config.corpus import CorpusConfig
 from hanlin.config.model import ModelConfig
-from hanlin.config.training import TrainingConfig
+from hanlin.config.stages import StageConfig
 
 __all__ = [
     "EvaluationConfig",
     "Recipe",
     "SamplingConfig",
-    "StageConfig",
-    "StageKind",
     "TokenizerConfig",
 ]
-
-StageKind = Literal["language"]
 
 
 class TokenizerConfig(Strict):
@@ -75,21 +71,6 @@ class EvaluationConfig(Strict):
     """Held-out tokens a language that are scored at most."""
     samples: int = Field(default=40, ge=0)
     """Texts sampled without a prompt, for repetition and novelty."""
-
-
-class StageConfig(Strict):
-    """One entry of `[[stages]]`: one starting model, one release."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    """Its name; a later stage can start `from` it."""
-    kind: StageKind
-    """Which of the six stages it is."""
-    from_: str = Field(default="", alias="from")
-    """The stage or released folder whose weights it starts from; empty starts anew."""
-    parts: tuple[str, ...] = ()
-    """Parts of the corpus it reads; empty reads every part that no stage names."""
-    training: TrainingConfig
-    """How it learns."""
 
 
 class Recipe(Strict):

@@ -49,8 +49,13 @@ class LanguageModel(Protocol):
 class Objective(Protocol[Prepared]):
     """What a step minimises; it may hold state of its own, such as a critic."""
 
-    def prepare(self, batch: Tensor, model: nn.Module, generator: torch.Generator) -> Prepared:
-        """Turn rows of token ids (B, T + 1) into what `loss` needs; all chance is drawn here."""
+    def prepare(
+        self, batch: Tensor, model: nn.Module, generator: torch.Generator, progress: float
+    ) -> Prepared:
+        """Turn rows of token ids (B, T + 1) into what `loss` needs; all chance is drawn here.
+
+        `progress` is the share of the stage's steps that are done, from 0 up to 1.
+        """
 
     def loss(self, model: nn.Module, prepared: Prepared) -> Loss:
         """Return the sum, its weight and its parts for one microbatch."""

@@ -42,7 +42,9 @@ class NextToken:
         """Take the fused cross-entropy, or the plain reference."""
         self.fused = fused
 
-    def prepare(self, batch: Tensor, model: nn.Module, generator: torch.Generator) -> TokenBatch:
+    def prepare(
+        self, batch: Tensor, model: nn.Module, generator: torch.Generator, progress: float = 0.0
+    ) -> TokenBatch:
         """Split rows of ids (B, T + 1) into inputs and targets; nothing is drawn by chance."""
         ids = batch.long()
         inputs, targets = ids[:, :-1], ids[:, 1:]

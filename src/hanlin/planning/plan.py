@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanlin.config import ModelConfig, Recipe, TrainingConfig
+from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
 from hanlin.planning.formulas import Hardware, flops_formula, memory_parts, stage_flops
 from hanlin.planning.phases import corpus_phases, evaluation_phases, training_phases
 from hanlin.planning.preparation import Preparation, probe_preparation
@@ -84,17 +84,17 @@ class _Planner:
         around = probe_preparation(self.corpus.text, self.recipe.tokenizer, self.recipe.evaluation)
         document_tokens = round(self._document_tokens())
         speeds = [
-            probe_training(self.model, stage.training, document_tokens=document_tokens)
-            for stage in self.recipe.stages
+            probe_training(self.model, stage.learning, document_tokens=document_tokens)
+            for stage in self.stages
         ]
         phases = corpus_phases(self.recipe, self.corpus, around)
-        for stage, speed in zip(self.recipe.stages, speeds, strict=True):
+        for stage, speed in zip(self.stages, speeds, strict=True):
             tokens = self.tokens
-            _add(phases, training_phases(self.recipe, stage.training, self.corpus, speed, tokens))
+            _add(phases, training_phases(self.recipe, stage.learning, self.corpus, speed, tokens))
             _add(phases, evaluation_phases(self.recipe, self.corpus, around, speed, tokens))
         seconds = [
-            stage.training.num_steps * speed.step_seconds
-            for stage, speed in zip(self.recipe.stages, speeds, strict=True)
+            stage.learning.num_steps * speed.step_seconds
+            for stage, speed in zip(self.stages, speeds, strict=True)
         ]
         timed = sum(speed.steps for speed in speeds)
         return self._plan(
@@ -109,8 +109,8 @@ class _Planner:
     def by_formula(self, hardware: Hardware, notes: tuple[str, ...]) -> Plan:
         """Divide FLOPs by a speed."""
         seconds = [
-            stage_flops(self.model, stage.training) / hardware.flops_per_second
-            for stage in self.recipe.stages
+            stage_flops(self.model, stage.learning) / hardware.flops_per_second
+            for stage in self.stages
         ]
         phases = {"corpus": self.corpus.seconds, "training": sum(seconds)}
         basis = (
@@ -146,6 +146,11 @@ class _Planner:
         return ""
 
     @property
+    def stages(self) -> tuple[StageConfig, ...]:
+        """The stages that learn; the others take seconds."""
+        return tuple(stage for stage in self.recipe.stages if stage.learns)
+
+    @property
     def model(self) -> ModelConfig:
         """The complete shape."""
         from hanlin.models import resolve_model
@@ -172,7 +177,7 @@ class _Planner:
             rows = microbatch or training.microbatch or _microbatch(self.model, training)
             return memory_parts(self.model, training, microbatch=rows, bf16=bf16)
 
-        stages = [parts(stage.training) for stage in self.recipe.stages]
+        stages = [parts(stage.learning) for stage in self.stages]
         return max(stages, key=lambda stage: sum(stage.values()))
 
     def _peak(self, around: Preparation, speeds: list[Speed]) -> float:
@@ -201,15 +206,15 @@ class _Planner:
         stages = tuple(
             StagePlan(
                 name=stage.name,
-                steps=stage.training.num_steps,
-                batch_tokens=stage.training.batch_tokens,
-                tokens=(tokens := stage.training.num_steps * stage.training.batch_tokens),
+                steps=stage.learning.num_steps,
+                batch_tokens=stage.learning.batch_tokens,
+                tokens=(tokens := stage.learning.num_steps * stage.learning.batch_tokens),
                 epochs=tokens / max(1.0, self.tokens),
-                flops=stage_flops(self.model, stage.training),
+                flops=stage_flops(self.model, stage.learning),
                 seconds=time,
                 tokens_per_second=tokens / max(1e-9, time),
             )
-            for stage, time in zip(self.recipe.stages, seconds, strict=True)
+            for stage, time in zip(self.stages, seconds, strict=True)
         )
         return Plan(
             name=self.recipe.name,
@@ -269,10 +274,14 @@ def _microbatch(model: ModelConfig, training: TrainingConfig) -> int:
 def _this_machine(recipe: Recipe) -> Hardware:
     from hanlin.training import choose_placement, measure_peak_flops
 
-    placement = choose_placement("auto", recipe.stages[0].training.precision)
+    placement = choose_placement("auto", _first_learning(recipe).precision)
     return Hardware(peak_flops=measure_peak_flops(placement), name=f"this machine ({placement})")
 
 
 def _add(phases: dict[str, float], more: Mapping[str, float]) -> None:
     for name, seconds in more.items():
         phases[name] = phases.get(name, 0.0) + seconds
+
+
+def _first_learning(recipe: Recipe) -> TrainingConfig:
+    return next(stage.learning for stage in recipe.stages if stage.learns)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hanlin.config import ModelConfig
 from hanlin.evaluation import (
     DecoderScorer,
     HeldOutDocument,
@@ -35,6 +36,7 @@ from hanlin.runs.prepare import training_texts
 from hanlin.stages import StageContext, StageResult
 from hanlin.text import find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
+from hanlin.training import TrainingResult
 
 __all__ = [
     "assess",
@@ -52,23 +54,33 @@ def assess(
     context: StageContext, result: StageResult, folder: RunFolder, console: Console
 ) -> dict[str, Any]:
     """Return a stage's figures, as they go into its result.json."""
-    shape, training = result.model.config, result.training
-    parameters = count_parameters(shape)
+    parameters = count_parameters(result.model.config)
     figures = {
         "stage": context.stage.name,
         "kind": context.stage.kind,
-        "steps": training.steps,
-        "tokens": training.tokens,
         "parameters": parameters.total,
         "parameters_non_embedding": parameters.non_embedding,
+        **result.figures,
+    }
+    if result.training is None:
+        return figures
+    figures |= _describe_training(result.model.config, result.training)
+    figures["flops"] += result.figures.get("extra_flops", 0)
+    with console.phase("Measuring on the test split"):
+        measured = _evaluate(context, result, folder, console)
+        figures["evaluation"] = {"validation": result.training.evaluation, **measured}
+    return figures
+
+
+def _describe_training(shape: ModelConfig, training: TrainingResult) -> dict[str, Any]:
+    return {
+        "steps": training.steps,
+        "tokens": training.tokens,
         "flops": training.tokens * flops_per_token(shape),
         "seconds": training.seconds,
         "tokens_per_second": training.tokens / max(training.seconds, 1e-9),
         "skipped": training.skipped,
     }
-    with console.phase("Measuring on the test split"):
-        figures["evaluation"] = _evaluate(context, result, folder, console)
-    return figures
 
 
 def prepare_ngram(context: StageContext, folder: RunFolder, console: Console) -> KneserNey | None:
@@ -172,7 +184,6 @@ def _evaluate(
     measured = measure_scorers(scorers, context.tokenizer, documents, seed=context.recipe.seed)
     texts = _sample_texts(context, result)
     return {
-        "validation": result.training.evaluation,
         **measured["by_scorer"],
         **_describe_texts(context, texts),
         "samples": [text for group in texts.values() for text in group],

@@ -27,21 +27,23 @@ def check_recipe(recipe: Recipe) -> None:
     vocab_size = 0 if recipe.tokenizer.path else recipe.tokenizer.vocab_size
     context = resolve_model(recipe.model, vocab_size or 1).context_length
     for number, stage in enumerate(recipe.stages):
-        _check_start(stage, [earlier.name for earlier in recipe.stages[:number]])
-        if not stage.from_ and stage.training.batch_tokens < context:
+        earlier = [other.name for other in recipe.stages[:number]]
+        for name in (stage.from_, *stage.teachers):
+            _check_release(stage, name, earlier)
+        if stage.learns and not stage.from_ and stage.learning.batch_tokens < context:
             raise RecipeError(
                 f"The stage {stage.name!r} has training.batch_tokens "
-                f"{stage.training.batch_tokens}, less than one row of model.context_length "
+                f"{stage.learning.batch_tokens}, less than one row of model.context_length "
                 f"{context}. Set batch_tokens to {context} or more, or shorten the context."
             )
 
 
-def _check_start(stage: StageConfig, earlier: list[str]) -> None:
-    if not stage.from_ or stage.from_ in earlier:
+def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:
+    if not name or name in earlier:
         return
-    if not (Path(stage.from_) / "config.json").is_file():
+    if not (Path(name) / "config.json").is_file():
         known = ", ".join(earlier) or "none"
         raise RecipeError(
-            f"The stage {stage.name!r} starts from {stage.from_!r}, which is neither an earlier "
+            f"The stage {stage.name!r} names {name!r}, which is neither an earlier "
             f"stage ({known}) nor a folder with a config.json."
         )

@@ -18,7 +18,8 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
     recipe = parse_recipe(table, where=str(folder.recipe))
     stages = [_describe_stage(folder, n, s) for n, s in enumerate(recipe.stages, start=1)]
     results = list(folder.results())
-    test = results[-1]["evaluation"].get("test", {}) if results else {}
+    measured = [r["evaluation"] for r in results if "evaluation" in r]
+    test = measured[-1].get("test", {}) if measured else {}
     return {
         "name": folder.root.name,
         "folder": str(folder.root),
@@ -34,7 +35,7 @@ def _describe_stage(folder: RunFolder, number: int, stage: StageConfig) -> dict[
         "name": stage.name,
         "kind": stage.kind,
         "step": max((line.get("step", 0) for line in lines), default=0),
-        "steps": stage.training.num_steps,
+        "steps": stage.training.num_steps if stage.training else 0,
         "finished": (folder.stage(number, stage.name) / "result.json").exists(),
     }
 

@@ -38,6 +38,8 @@ _NO_WEIGHT = {
     *("microbatch", "compile", "max_skipped"),
 }
 """Settings of training that change what is said and saved, or a weight's last bits at most."""
+_SETTINGS = {"augment", "replay", "distil", "language", "expand", "generate", "checkpoint"}
+"""The tables of a stage that its release follows from."""
 
 
 def run_recipe(
@@ -106,7 +108,8 @@ class _Run:
             recipe=self.recipe,
             stage=stage,
             folder=place,
-            start=self._start_of(stage),
+            start=self._release_of(stage.from_),
+            teachers=[self._teacher(name) for name in stage.teachers],
             corpus=self.folder.corpus,
             parts=self.recipe.parts_of(stage),
             tokenizer=tokenizer,
@@ -141,28 +144,39 @@ class _Run:
     def _inputs(
         self, stage: StageConfig, tokenizer: Tokenizer, manifest: Manifest
     ) -> dict[str, Any]:
-        """Everything that a stage's weights follow from."""
-        learning = stage.training.model_dump(mode="json", exclude=_NO_WEIGHT)
-        parts = {part: manifest.parts[part].content for part in self.recipe.parts_of(stage)}
-        weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in parts}
-        start = self._start_of(stage)
+        """Everything that a stage's release follows from."""
+        training = stage.training
+        learning = training.model_dump(mode="json", exclude=_NO_WEIGHT) if training else {}
+        parts = [*self.recipe.parts_of(stage), *(stage.replay.parts if stage.replay else ())]
+        content = {part: manifest.parts[part].content for part in parts}
+        weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in content}
+        start = self._release_of(stage.from_)
         return {
             "seed": self.recipe.seed,
-            "model": self.recipe.model.model_dump(mode="json"),
+            "kind": stage.kind,
+            "model": (stage.model or self.recipe.model).model_dump(mode="json"),
             "learning": learning,
-            "corpus": parts,
+            "settings": stage.model_dump(mode="json", include=_SETTINGS, exclude_none=True),
+            "corpus": content,
             "weights": weights,
             "tokenizer": tokenizer.fingerprint,
             "from": _fingerprint_of_release(start) if start else "",
+            "teachers": [_fingerprint_of_release(self._teacher(name)) for name in stage.teachers],
         }
 
-    def _start_of(self, stage: StageConfig) -> Path | None:
-        if not stage.from_:
+    def _teacher(self, name: str) -> Path:
+        folder = self._release_of(name)
+        assert folder is not None, "a teacher has a name"
+        return folder
+
+    def _release_of(self, name: str) -> Path | None:
+        """Return the released folder that a stage's `from` or `teachers` names; None for none."""
+        if not name:
             return None
         for number, other in enumerate(self.recipe.stages, start=1):
-            if other.name == stage.from_:
+            if other.name == name:
                 return self.folder.stage(number, other.name) / "model"
-        return Path(stage.from_)
+        return Path(name)
 
     def _refuse_missing_stages(self) -> None:
         for path in sorted(self.folder.root.glob("stages/*/result.json")):
@@ -204,8 +218,17 @@ def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
         source.model_copy(update={"path": absolute(source.path)})
         for source in recipe.corpus.sources
     )
+
+    def placed(name: str) -> str:
+        return name if name in names else absolute(name)
+
     stages = tuple(
-        stage if stage.from_ in names else stage.model_copy(update={"from_": absolute(stage.from_)})
+        stage.model_copy(
+            update={
+                "from_": placed(stage.from_),
+                "teachers": tuple(placed(name) for name in stage.teachers),
+            }
+        )
         for stage in recipe.stages
     )
     tokenizer = recipe.tokenizer.model_copy(update={"path": absolute(recipe.tokenizer.path)})

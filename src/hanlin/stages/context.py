@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import Recipe, StageConfig, TrainingConfig
+from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
 from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, resolve_model
@@ -30,6 +30,8 @@ class StageContext:
     """The stage's folder: checkpoints/, model/, result.json."""
     start: Path | None
     """The release whose weights it starts from; None starts anew."""
+    teachers: Sequence[Path]
+    """The releases that it learns from."""
     corpus: Path
     """The corpus folder."""
     parts: Sequence[str]
@@ -49,7 +51,7 @@ class StageContext:
     @property
     def training(self) -> TrainingConfig:
         """How the stage learns; its backups lie apart from those of other runs and stages."""
-        training = self.stage.training
+        training = self.stage.learning
         if not training.checkpoint.backup:
             return training
         place = f"{training.checkpoint.backup.rstrip('/')}/{self.recipe.name}/{self.stage.name}"
@@ -58,7 +60,7 @@ class StageContext:
 
     def row_length(self, model: Decoder) -> int:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
-        asked = self.recipe.model
+        asked = self.stage.model or self.recipe.model
         limit = model.config.context_length
         given = "context_length" in asked.model_fields_set
         return min(limit, asked.context_length) if given else limit
@@ -67,12 +69,17 @@ class StageContext:
         """Return the model that training begins with."""
         if self.start is not None:
             return load_release(self.start)
-        shape = resolve_model(self.recipe.model, self.tokenizer.vocab_size)
-        return build_model(shape, seed=self.recipe.seed)
+        return build_model(self.shape, seed=self.recipe.seed)
+
+    @property
+    def shape(self) -> ModelConfig:
+        """The complete shape that the stage, or else the recipe, asks for."""
+        asked = self.stage.model or self.recipe.model
+        return resolve_model(asked, self.tokenizer.vocab_size)
 
     def order(self, context_length: int) -> Order:
         """Return the training data in their order."""
-        training = self.stage.training
+        training = self.stage.learning
         weights = {source.label: source.weight for source in self.recipe.corpus.sources}
         return Order.of(
             {s.source: rows_of(s, context_length, training.packing) for s in self.streams},
@@ -84,7 +91,11 @@ class StageContext:
     @cached_property
     def streams(self) -> list[TokenStream]:
         """The training tokens of the stage's parts, a stream a source; verified once."""
-        folders = [self.corpus / "tokens" / part / "train" for part in self.parts]
+        return self.streams_of(self.parts)
+
+    def streams_of(self, parts: Sequence[str]) -> list[TokenStream]:
+        """Return the training tokens of some parts, a stream a source."""
+        folders = [self.corpus / "tokens" / part / "train" for part in parts]
         return [stream for folder in folders for stream in open_shards(folder)]
 
     def bytes_per_token(self) -> float:
@@ -94,7 +105,7 @@ class StageContext:
 
     def held_out_documents(self, split: Split = "validation") -> list[HeldOutDocument]:
         """Return documents that training never sees, up to a budget of tokens a language."""
-        limit = self.stage.training.eval_tokens
+        limit = self.stage.learning.eval_tokens
         if split == "test":
             limit = self.recipe.evaluation.test_tokens
         documents = itertools.chain.from_iterable(
@@ -108,4 +119,8 @@ class StageResult:
     """What a stage gives back."""
 
     model: Decoder
-    training: TrainingResult
+    training: TrainingResult | None = None
+    """How the loop went; None for a stage that learns nothing."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What the stage measured of itself, as JSON values; `extra_flops` are the operations that it
+    spent besides its own training tokens (teachers, sampling), over all steps."""

@@ -87,7 +87,8 @@ class Stepper:
         """Do step number `step` (from 0) on this process's rows (R, T + 1) of token ids."""
         seed_step(self._seed, step, self._world.rank, self._generator)
         self._check(rows, step)
-        sums = self._accumulate(torch.from_numpy(np.ascontiguousarray(rows)))
+        progress = step / self._config.num_steps
+        sums = self._accumulate(torch.from_numpy(np.ascontiguousarray(rows)), progress)
         names = sorted(sums.keys() - {"loss", "weight"})
         numbers = [float(stop), sums["loss"], sums["weight"], *(sums[name] for name in names)]
         stopped, loss, weight, *parts = self._world.sum_numbers(numbers)
@@ -121,13 +122,13 @@ class Stepper:
         self.optimizer.load_state_dict(tensors)
         self.guard.load_state_dict(values["guard"])
 
-    def _accumulate(self, rows: Tensor) -> dict[str, float]:
+    def _accumulate(self, rows: Tensor, progress: float) -> dict[str, float]:
         """Add up losses, weights, parts and gradients over the microbatches."""
         sums: dict[str, float] = defaultdict(float)
         try:
             for microbatch in torch.split(rows, self.microbatch):
                 batch = microbatch.to(self._placement.device)
-                prepared = self.objective.prepare(batch, self.model, self._generator)
+                prepared = self.objective.prepare(batch, self.model, self._generator, progress)
                 loss = self.objective.loss(self.model, prepared)
                 torch.autograd.backward(loss.sum)
                 self.weights.collect()

@@ -1,0 +1,100 @@
+"""One entry of `[[stages]]`: which of the six stages it is, where it starts, and its settings.
+
+Each kind has a table of its own (`[stages.distil]`, `[stages.expand]`, ...); what several kinds
+share (training, replay, augmentation) stands beside it. A table of another kind is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hanlin.config._strict import Strict
+from hanlin.config.augment import AugmentConfig
+from hanlin.config.checkpointing import CheckpointStageConfig
+from hanlin.config.distil import DistilConfig
+from hanlin.config.expand import ExpandConfig
+from hanlin.config.generate import GenerateConfig
+from hanlin.config.language import LanguageConfig
+from hanlin.config.model import ModelConfig
+from hanlin.config.replay import ReplayConfig
+from hanlin.config.training import TrainingConfig
+
+__all__ = ["StageConfig", "StageKind"]
+
+StageKind = Literal["distil", "language", "expand", "generate", "checkpoint"]
+
+_TABLES = ("distil", "language", "expand", "generate", "checkpoint")
+_LEARNING = ("distil", "language", "expand")
+
+
+class StageConfig(Strict):
+    """One entry of `[[stages]]`: one starting model, one release."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Its name; a later stage can start `from` it."""
+    kind: StageKind
+    """Which of the six stages it is."""
+    from_: str = Field(default="", alias="from")
+    """The stage or released folder whose weights it starts from; empty starts anew."""
+    teachers: tuple[str, ...] = ()
+    """Stages or released folders that a `distil` stage learns from."""
+    parts: tuple[str, ...] = ()
+    """Parts of the corpus it reads; empty reads every part that no stage names."""
+    training: TrainingConfig | None = None
+    """How it learns; `generate` and `checkpoint` learn nothing and have none."""
+    model: ModelConfig | None = None
+    """The shape it learns in, where that is not the recipe's or the one it starts from."""
+    augment: AugmentConfig | None = None
+    """Marked transformations of the text, beside the text itself."""
+    replay: ReplayConfig | None = None
+    """Old text among the new, against forgetting."""
+    distil: DistilConfig | None = None
+    """Settings of a `distil` stage."""
+    language: LanguageConfig | None = None
+    """Settings of a `language` stage beyond next-token prediction."""
+    expand: ExpandConfig | None = None
+    """Settings of an `expand` stage."""
+    generate: GenerateConfig | None = None
+    """Settings of a `generate` stage."""
+    checkpoint: CheckpointStageConfig | None = None
+    """Settings of a `checkpoint` stage."""
+
+    @property
+    def learning(self) -> TrainingConfig:
+        """How a stage that learns does so."""
+        assert self.training is not None, "only a stage that learns is asked"
+        return self.training
+
+    @property
+    def learns(self) -> bool:
+        """Whether the stage trains a model."""
+        return self.kind in _LEARNING
+
+    @model_validator(mode="after")
+    def _tables_fit_the_kind(self) -> Self:
+        for table in _TABLES:
+            if table != self.kind and getattr(self, table) is not None:
+                raise ValueError(
+                    f"stage {self.name!r} is of kind {self.kind!r} and has a table {table!r}; "
+                    f"leave it out or set kind = {table!r}"
+                )
+        if self.learns and self.training is None:
+            raise ValueError(f"stage {self.name!r} learns and needs a table `training`")
+        if not self.learns:
+            self._refuse("training", "model", "augment", "replay")
+        if self.kind != "distil" and self.teachers:
+            raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
+        if self.kind in ("expand", "generate", "checkpoint") and not self.from_:
+            raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
+        return self
+
+    def _refuse(self, *keys: str) -> None:
+        for key in keys:
+            value: Any = getattr(self, key)
+            if value is not None:
+                raise ValueError(
+                    f"stage {self.name!r} is of kind {self.kind!r}, which learns nothing; "
+                    f"leave out `{key}`"
+                )
