@@ -29,9 +29,25 @@ from hanlin.text.augmentation import (
 )
 from hanlin.tokenizers.control import CONTROL_IDS
 
-STORY = "小猫在河边看见一条鱼。The cat saw 3.5 fish! 它跳进水里，鱼游走了。\n\nIt is late, isn't it?"
+STORY = (
+    "小猫在河边看见一条鱼。The cat saw 3.5 fish! 它跳进水里，鱼游走了。\n\nIt is late, isn't it?"
+)
 
-_PIECES = ["小猫", "河边", "看见", "。", "！", ". ", "? ", "\n", " ", "The cat", " saw", "3.14", "，"]
+_PIECES = [
+    "小猫",
+    "河边",
+    "看见",
+    "。",
+    "！",
+    ". ",
+    "? ",
+    "\n",
+    " ",
+    "The cat",
+    " saw",
+    "3.14",
+    "，",
+]
 texts = st.one_of(
     st.lists(st.sampled_from(_PIECES), max_size=30).map("".join),
     st.text(max_size=60),

@@ -1,4 +1,4 @@
-"""Transformations of a text, each marked by a control token: reverse, permute, sort, infill, repeat.
+"""Marked transformations of a text: reverse, permute, sort, infill, repeat.
 
 A transformed text begins with a marker that no plain text can hold, so that it is never mistaken
 for plain text. It is a tuple of parts, each a marker and the text that follows it:
@@ -177,7 +177,7 @@ def _reverse(text: str, rng: random.Random) -> Marked | None:
 def _permute(text: str, rng: random.Random) -> Marked | None:
     cores, gaps = _cores_and_gaps(text)
     shuffled = _shuffled(cores, rng)
-    if shuffled is None:
+    if shuffled is None or _join(shuffled, gaps) == text:
         return None
     return Part(PERMUTE, _join(shuffled, gaps)), Part(ORIGINAL, text)
 
