@@ -41,7 +41,7 @@ class PhasedOrder:
         rows_per_step: int,
         seed: int,
     ) -> PhasedOrder:
-        """Mix all sources by `shares` until a step, the lasting ones by `later_shares` from it on."""
+        """Mix all sources by `shares`, and from step `until` on the lasting ones by others."""
         first = Order.mixed(
             {**lasting, **passing}, shares=shares, rows_per_step=rows_per_step, seed=seed
         )
