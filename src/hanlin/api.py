@@ -15,7 +15,7 @@ from typing import Any
 
 from hanlin.config import SamplingConfig, load_recipe
 from hanlin.data import encode_marked
-from hanlin.errors import ModelError
+from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
 from hanlin.models import Decoder, load_release, read_learnt
 from hanlin.runs import Console, RunFolder, run_recipe
@@ -75,8 +75,11 @@ class Model:
 
         Raises:
             ModelError: the model was never taught to write backwards.
+            UserError: the text is empty.
         """
         self._must_know("reverse")
+        if not text.strip():
+            raise UserError("There is no text to write towards. Give the end that it shall have.")
         options = SamplingConfig(**sampling)
         runs = cut_runs(text, random.Random(options.seed or 0))[::-1]
         ask = [Part(SEPARATOR, run) for run in [*runs, ""]]
