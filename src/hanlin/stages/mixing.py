@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hanlin.data import (
@@ -82,9 +83,14 @@ def _transformed(context: StageContext, row_length: int, rows_per_step: int) -> 
         keep = min(1.0, max(_LEAST_ROWS, wanted) * row_length / max(1, available))
         made = Augmentation(name, context.recipe.seed, row_length, keep, weights)
         with join_world() as world:
-            world.on_first(lambda made=made: _make(context, made))  # type: ignore[misc]
+            world.on_first(partial(_write, context, made))
         rows[f"augment/{name}"] = _make(context, made)
     return rows
+
+
+def _write(context: StageContext, augmentation: Augmentation) -> None:
+    """Write the shards; what is returned would go to all processes, so nothing is."""
+    _make(context, augmentation)
 
 
 def _make(context: StageContext, augmentation: Augmentation) -> Rows:
