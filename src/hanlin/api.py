@@ -7,16 +7,28 @@ print(model.generate("从前"))
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanlin.config import SamplingConfig, load_recipe
-from hanlin.errors import ModelError
+from hanlin.data import encode_marked
+from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
-from hanlin.models import Decoder, load_release
+from hanlin.models import Decoder, load_release, read_learnt
 from hanlin.runs import Console, RunFolder, run_recipe
+from hanlin.text.augmentation import (
+    FIM_MIDDLE,
+    FIM_PREFIX,
+    FIM_SUFFIX,
+    REVERSE,
+    SEPARATOR,
+    Marked,
+    Part,
+    cut_runs,
+)
 from hanlin.tokenizers import Tokenizer, load_tokenizer
 from hanlin.training import choose_placement
 
@@ -43,6 +55,60 @@ class Model:
     def complete(self, prompt: str, sampling: SamplingConfig) -> Completion:
         """Return a continuation with its token ids and the reason why it ended."""
         return self.engine.generate(self._begin(prompt), sampling)
+
+    def infill(self, prefix: str, suffix: str, **sampling: Any) -> str:
+        """Return what stands between a prefix and a suffix.
+
+        Raises:
+            ModelError: the model was never taught to fill in.
+        """
+        return self.complete_between(prefix, suffix, SamplingConfig(**sampling)).text
+
+    def complete_between(self, prefix: str, suffix: str, sampling: SamplingConfig) -> Completion:
+        """Return what stands between two texts, with its token ids and why it ended."""
+        self._must_know("infill")
+        ask = (Part(FIM_PREFIX, prefix), Part(FIM_SUFFIX, suffix), Part(FIM_MIDDLE, ""))
+        return self.engine.generate(self._marked(ask), sampling)
+
+    def reverse(self, text: str, **sampling: Any) -> str:
+        """Return a text that ends with `text`: what comes before it is written, from its end on.
+
+        Raises:
+            ModelError: the model was never taught to write backwards.
+            UserError: the text is empty.
+        """
+        self._must_know("reverse")
+        if not text.strip():
+            raise UserError("There is no text to write towards. Give the end that it shall have.")
+        options = SamplingConfig(**sampling)
+        runs = cut_runs(text, random.Random(options.seed or 0))[::-1]
+        ask = [Part(SEPARATOR, run) for run in [*runs, ""]]
+        ask[0] = Part(REVERSE, ask[0].text)
+        completion = self.engine.generate(self._marked(tuple(ask)), options)
+        return self._unreversed(completion.ids) + text
+
+    def _unreversed(self, ids: Sequence[int]) -> str:
+        """Return runs of words that were written last first in their right order."""
+        separator = self.tokenizer.control[SEPARATOR]
+        runs: list[list[int]] = [[]]
+        for token in ids:
+            if token == separator:
+                runs.append([])
+            else:
+                runs[-1].append(token)
+        return self.tokenizer.decode([token for run in reversed(runs) for token in run])
+
+    def _marked(self, parts: Marked) -> list[int]:
+        return [self.tokenizer.eot_id, *encode_marked(parts, self.tokenizer).tolist()]
+
+    def _must_know(self, skill: str) -> None:
+        known = read_learnt(self.folder)
+        if skill not in known:
+            has = f"it learnt {', '.join(known)}" if known else "it learnt plain text alone"
+            raise ModelError(
+                f"The model in {self.folder} was never taught `{skill}`; {has}. A stage teaches it "
+                f"with the recipe's table [stages.augment], for instance {skill} = 0.1."
+            )
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""

@@ -12,9 +12,17 @@ from safetensors.numpy import load_file
 
 import hanlin
 
+_AUGMENT = "[stages.augment]\ninfill = 0.2\nrepeat = 0.1\nuntil = 0.5\n\n"
+
 
 @pytest.mark.slow
-def test_two_processes_make_the_run_that_one_makes(tmp_path: Path, tiny_recipe: Path) -> None:
+@pytest.mark.parametrize("augment", ["", _AUGMENT], ids=["plain", "augmented"])
+def test_two_processes_make_the_run_that_one_makes(
+    tmp_path: Path, tiny_text: str, augment: str
+) -> None:
+    tiny_recipe = tmp_path / "recipe.toml"
+    text = tiny_text.replace("[evaluation]", f"{augment}[evaluation]")
+    tiny_recipe.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     subprocess.run(
         [*command, "-m", "hanlin", "run", str(tiny_recipe)],

@@ -12,18 +12,27 @@ import tyro
 
 from hanlin.cli._command import Device, parse, say, show
 from hanlin.config import SamplingConfig
+from hanlin.errors import UserError
 
 __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Device):
-    """Write a text that continues a prompt, streamed as it comes."""
+    """Write a text that continues a prompt, streamed as it comes.
+
+    With --suffix it fills in what stands between the two; with --reverse it writes what comes
+    before the prompt. Both take a model that was taught so by [stages.augment].
+    """
 
     model: tyro.conf.Positional[Path]
     """A released folder or a run."""
     prompt: str = ""
     """What the text begins with; empty starts a new document, `-` reads standard input."""
+    suffix: str | None = None
+    """What the text ends with, where the middle is to be written."""
+    reverse: bool = False
+    """Write what comes before the prompt, in place of what follows it."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """How the continuation is drawn."""
 
@@ -35,7 +44,18 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin import api
 
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    if options.reverse and options.suffix is not None:
+        raise UserError("--reverse and --suffix exclude each other; give one of the two.")
     model = api.load(options.model, device=options.device)
+    if options.reverse:
+        text = model.reverse(prompt, **options.sampling.model_dump())
+        show(options, {"prompt": prompt, "text": text}, text)
+        return 0
+    if options.suffix is not None:
+        middle = model.complete_between(prompt, options.suffix, options.sampling)
+        whole = f"{prompt}{middle.text}{options.suffix}"
+        show(options, {"prompt": prompt, "suffix": options.suffix, **asdict(middle)}, whole)
+        return 0
     if options.json:
         completion = model.complete(prompt, options.sampling)
         show(options, {"prompt": prompt, **asdict(completion)}, "")

@@ -84,11 +84,42 @@ class StageConfig(Strict):
             raise ValueError(f"stage {self.name!r} learns and needs a table `training`")
         if not self.learns:
             self._refuse("training", "model", "augment", "replay")
+        self._check_mixture()
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
         if self.kind in ("expand", "generate", "checkpoint") and not self.from_:
             raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
         return self
+
+    @property
+    def augmented_steps(self) -> int:
+        """Steps in which transformed text is read."""
+        if self.augment is None:
+            return 0
+        share = self.augment.until
+        if share is None:
+            share = self.learning.schedule.stable_share
+        return round(share * self.learning.num_steps)
+
+    def _check_mixture(self) -> None:
+        if self.augment is None:
+            return
+        schedule = self.learning.schedule
+        if self.augment.until is None and schedule.kind == "cosine":
+            raise ValueError(
+                f"stage {self.name!r}: with a cosine schedule the rate falls all the time; say in "
+                "`augment.until` after which share of the steps augmentation stops"
+            )
+        if not self.augmented_steps:
+            raise ValueError(
+                f"stage {self.name!r}: augmentation stops where the learning rate begins to fall, "
+                "which is at the first step; leave out `augment` or set `augment.until`"
+            )
+        if self.replay is not None and self.augment.total + self.replay.share >= 1:
+            raise ValueError(
+                f"stage {self.name!r}: replay.share {self.replay.share:g} and augmentation "
+                f"{self.augment.total:g} leave no row for new text; lower one of them"
+            )
 
     def _refuse(self, *keys: str) -> None:
         for key in keys:

@@ -51,6 +51,15 @@ class ScheduleConfig(Strict):
     final_share: float = Field(default=0.05, ge=0, le=1)
     """What is left of the rate at the end."""
 
+    @property
+    def stable_share(self) -> float:
+        """Share of the steps before the rate begins to fall."""
+        if self.kind == "constant":
+            return 1.0
+        if self.kind == "cosine":
+            return self.warmup_share
+        return max(self.warmup_share, 1 - self.decay_share)
+
 
 class CheckpointConfig(Strict):
     """When the state is saved, how many are kept, and where copies go."""
@@ -80,6 +89,9 @@ class TrainingConfig(Strict):
     """The optimiser."""
     schedule: ScheduleConfig = ScheduleConfig()
     """The learning rate over the steps."""
+    inherit_optimizer: bool = False
+    """Whether the optimiser goes on with the momenta and moments of the stage named by `from`, as
+    a branch of a trunk does; a fresh one unless set."""
     checkpoint: CheckpointConfig = CheckpointConfig()
     """When the state is saved."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -1,24 +1,31 @@
 """Token shards on disk, rows cut from them, and the order in which training reads the rows."""
 
+from hanlin.data.augmentation import Augmentation, encode_marked, transformed_rows
 from hanlin.data.order import Mixture, Order
 from hanlin.data.packing import PADDING, DocumentRows, Rows, StreamRows, pack_best_fit, rows_of
 from hanlin.data.permutation import hash_integers, permute
+from hanlin.data.phases import PhasedOrder, divide_shares
 from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index, write_shards
 
 __all__ = [
     "PADDING",
+    "Augmentation",
     "DocumentRows",
     "Mixture",
     "Order",
+    "PhasedOrder",
     "Rows",
     "ShardIndex",
     "StreamRows",
     "TokenStream",
+    "divide_shares",
+    "encode_marked",
     "hash_integers",
     "open_shards",
     "pack_best_fit",
     "permute",
     "read_index",
     "rows_of",
+    "transformed_rows",
     "write_shards",
 ]

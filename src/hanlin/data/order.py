@@ -55,6 +55,12 @@ class Mixture:
             numbers[here] = cycle * np.array(self.counts)[order[slots]] + ranks[slots]
         return sources, numbers
 
+    def before(self, position: int) -> tuple[int, ...]:
+        """Return how many rows of each source stand before a position."""
+        cycle, slots = divmod(position, sum(self.counts))
+        begun = np.bincount(self._cycle(cycle)[:slots], minlength=len(self.counts))
+        return tuple((cycle * np.array(self.counts) + begun).tolist())
+
     def _cycle(self, cycle: int) -> NDArray[np.int64]:
         """Return the source of each row of a cycle."""
         length = sum(self.counts)
@@ -79,6 +85,8 @@ class Order:
     mixture: Mixture
     rows_per_step: int
     seed: int
+    starts: tuple[int, ...] = ()
+    """Rows of each source that were read before; none unless given."""
 
     @classmethod
     def of(
@@ -90,6 +98,20 @@ class Order:
         seed: int,
     ) -> Order:
         """Mix sources by rows x weight; a weight of 1 is a source's natural share."""
+        shares = {n: source.num_rows * weights.get(n, 1.0) for n, source in rows.items()}
+        return cls.mixed(rows, shares=shares, rows_per_step=rows_per_step, seed=seed)
+
+    @classmethod
+    def mixed(
+        cls,
+        rows: Mapping[str, Rows],
+        *,
+        shares: Mapping[str, float],
+        rows_per_step: int,
+        seed: int,
+        starts: Sequence[int] = (),
+    ) -> Order:
+        """Mix sources by given shares, whatever their sizes; `starts` go on from another order."""
         if not rows:
             raise DataError("There is no source to train on. Check the stage's `parts`.")
         if not rows_per_step:
@@ -97,8 +119,8 @@ class Order:
                 "A step has no whole row: training.batch_tokens is less than the context_length. "
                 "Raise the one or lower the other."
             )
-        shares = [source.num_rows * weights.get(name, 1.0) for name, source in rows.items()]
-        return cls(tuple(rows.values()), Mixture.of(shares, seed), rows_per_step, seed)
+        mixture = Mixture.of([shares[name] for name in rows], seed)
+        return cls(tuple(rows.values()), mixture, rows_per_step, seed, tuple(starts))
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> NDArray[np.int32]:
         """Return the rows (R, T + 1) of one process at a step; all processes' make the batch."""
@@ -117,6 +139,8 @@ class Order:
 
     def _row(self, source: int, number: int) -> NDArray[np.int32]:
         rows = self.rows[source]
+        if self.starts:
+            number += self.starts[source]
         epoch, place = divmod(number, rows.num_rows)
         key = hash_integers(self.seed, source, epoch)
         return rows.row(int(permute(np.array([place]), rows.num_rows, key)[0]), key)

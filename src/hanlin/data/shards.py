@@ -35,6 +35,7 @@ __all__ = [
     "TokenStream",
     "open_shards",
     "read_index",
+    "write_encoded",
     "write_shards",
 ]
 
@@ -110,21 +111,34 @@ def write_shards(
     `stamp` is kept in the index, to recognise the inputs by. `on_progress` hears how many documents
     are done, and 0 for the number in all, which is not known.
     """
+    return write_encoded(
+        _encode(documents, tokenizer), tokenizer, folder, stamp=stamp, on_progress=on_progress
+    )
+
+
+def write_encoded(
+    encoded: Iterable[tuple[Document, NDArray[np.uint32]]],
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    stamp: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ShardIndex:
+    """Write documents whose ids are given, without <|endoftext|>, as `write_shards` does."""
     dtype = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
     with atomic_directory(folder) as temporary:
         writers: dict[str, _SourceWriter] = {}
         done = 0
-        for batch in _batches(documents, _BATCH_DOCUMENTS):
-            encoded = tokenizer.encode_batch([document.text for document in batch])
-            for document, ids in zip(batch, encoded, strict=True):
-                writer = writers.get(document.source)
-                if writer is None:
-                    writer = _SourceWriter(temporary, len(writers), document.source, dtype)
-                    writers[document.source] = writer
-                writer.add(document, ids, tokenizer.eot_id)
-            done += len(batch)
-            if on_progress:
+        for done, (document, ids) in enumerate(encoded, start=1):
+            writer = writers.get(document.source)
+            if writer is None:
+                writer = _SourceWriter(temporary, len(writers), document.source, dtype)
+                writers[document.source] = writer
+            writer.add(document, ids, tokenizer.eot_id)
+            if on_progress and done % _BATCH_DOCUMENTS == 0:
                 on_progress(done, 0)
+        if on_progress:
+            on_progress(done, 0)
         sources = [writer.close() for writer in writers.values()]
         index = ShardIndex(dtype, tokenizer.vocab_size, tokenizer.fingerprint, stamp, sources)
         text = json.dumps(asdict(index), ensure_ascii=False, indent=2)
@@ -226,6 +240,14 @@ def _check_file(path: Path, file: dict[str, Any], item_size: int, verify: bool) 
             f"The token shard {path} was altered: its SHA-256 differs from index.json. "
             f"Delete {path.parent} to write it again."
         )
+
+
+def _encode(
+    documents: Iterable[Document], tokenizer: Tokenizer
+) -> Iterator[tuple[Document, NDArray[np.uint32]]]:
+    for batch in _batches(documents, _BATCH_DOCUMENTS):
+        encoded = tokenizer.encode_batch([document.text for document in batch])
+        yield from zip(batch, encoded, strict=True)
 
 
 def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

@@ -8,9 +8,11 @@ from hanlin.evaluation.accuracy import next_character_accuracy
 from hanlin.evaluation.bits import Bits, BitsReport, Saving, bits_per_byte, bits_saved
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
+from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
 from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
+from hanlin.evaluation.reversal import Fact, ReversalReport, make_facts, measure_reversal
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
     DecoderScorer,
@@ -25,14 +27,17 @@ __all__ = [
     "Bits",
     "BitsReport",
     "DecoderScorer",
+    "Fact",
     "HeldOutDocument",
     "Interval",
+    "Leakage",
     "MinimalPair",
     "MixtureScorer",
     "NgramScorer",
     "Novelty",
     "PairsReport",
     "Repetition",
+    "ReversalReport",
     "Saving",
     "Scorer",
     "SentenceScore",
@@ -44,9 +49,13 @@ __all__ = [
     "bits_saved",
     "bootstrap_ratio",
     "encode_documents",
+    "fit_direction_scorers",
+    "make_facts",
+    "measure_leakage",
     "measure_novelty",
     "measure_pairs",
     "measure_repetition",
+    "measure_reversal",
     "measure_separation",
     "next_character_accuracy",
     "read_pairs",

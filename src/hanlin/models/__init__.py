@@ -10,7 +10,7 @@ from hanlin.models.counting import (
     forward_flops_per_token,
 )
 from hanlin.models.decoder import Decoder
-from hanlin.models.folder import load_release, read_config, save_release
+from hanlin.models.folder import load_release, read_config, read_learnt, save_release
 from hanlin.models.presets import PRESETS, resolve_model
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "initialise",
     "load_release",
     "read_config",
+    "read_learnt",
     "resolve_model",
     "save_release",
 ]

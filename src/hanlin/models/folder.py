@@ -16,6 +16,7 @@ folder that was altered on disk or on the way is noticed. No pickle is ever open
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from hanlin.records import atomic_directory, write_json, write_text
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["load_release", "read_config", "save_release"]
+__all__ = ["load_release", "read_config", "read_learnt", "save_release"]
 
 
 def save_release(
@@ -43,11 +44,13 @@ def save_release(
     card: str | None = None,
     sampling: SamplingConfig | None = None,
     dtype: torch.dtype | None = None,
+    learnt: Sequence[str] = (),
 ) -> None:
     """Write a model as a folder that takes the place of `folder` once it is whole.
 
-    `card` is the text of README.md, `sampling` what generation_config.json proposes, and `dtype`
-    that of the stored weights (the model's own if None).
+    `card` is the text of README.md, `sampling` what generation_config.json proposes, `dtype` that
+    of the stored weights (the model's own if None), and `learnt` names what it was taught besides
+    plain text, such as `infill`; it is kept where other readers pass over it.
     """
     stored = dtype or model.embedding.weight.dtype
     name = str(stored).removeprefix("torch.")
@@ -58,7 +61,10 @@ def save_release(
             tokenizer.save(target)
         config = to_hf_config(model.config, eos_token_id=eos, dtype=name)
         write_json(target / "config.json", config)
-        write_json(target / "generation_config.json", _generation_config(tokenizer, sampling))
+        generation = _generation_config(tokenizer, sampling)
+        if learnt:
+            generation["hanlin"] = {"learnt": list(learnt)}
+        write_json(target / "generation_config.json", generation)
         if card is not None:
             write_text(target / "README.md", card)
         write_weights(target, {key: value.to("cpu", stored) for key, value in tensors.items()})
@@ -112,6 +118,17 @@ def read_config(folder: Path) -> ModelConfig:
     if not isinstance(raw, dict):
         raise ModelError(f"{path} holds {type(raw).__name__} where an object must be.")
     return from_hf_config(raw, str(path))
+
+
+def read_learnt(folder: Path) -> tuple[str, ...]:
+    """Return what the model in a folder was taught besides plain text, such as `infill`."""
+    try:
+        raw = json.loads((Path(folder) / "generation_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    own = raw.get("hanlin") if isinstance(raw, dict) else None
+    learnt = own.get("learnt") if isinstance(own, dict) else None
+    return tuple(map(str, learnt)) if isinstance(learnt, list) else ()
 
 
 def _generation_config(

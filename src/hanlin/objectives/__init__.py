@@ -2,16 +2,20 @@
 
 from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
-from hanlin.objectives.next_token import NextToken, TokenBatch
+from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
+from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
     "LanguageModel",
     "Loss",
+    "Markers",
     "NextToken",
     "Objective",
     "StateDict",
     "TokenBatch",
     "fused_cross_entropy",
     "head_weight",
+    "hidden_targets",
     "plain_cross_entropy",
+    "token_batch",
 ]

@@ -36,6 +36,7 @@ __all__ = ["run_recipe"]
 _NO_WEIGHT = {
     *("checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"),
     *("microbatch", "compile", "max_skipped"),
+    "inherit_optimizer",  # named below, and only where it is set
 }
 """Settings of training that change what is said and saved, or a weight's last bits at most."""
 _SETTINGS = {"augment", "replay", "distil", "language", "expand", "generate", "checkpoint"}
@@ -161,6 +162,7 @@ class _Run:
             "weights": weights,
             "tokenizer": tokenizer.fingerprint,
             "from": _fingerprint_of_release(start) if start else "",
+            **({"inherits": "optimizer"} if training and training.inherit_optimizer else {}),
             "teachers": [_fingerprint_of_release(self._teacher(name)) for name in stage.teachers],
         }
 

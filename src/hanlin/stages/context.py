@@ -12,10 +12,12 @@ from typing import Any
 from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
 from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
-from hanlin.models import Decoder, build_model, load_release, resolve_model
+from hanlin.models import Decoder, build_model, load_release, read_learnt, resolve_model
+from hanlin.objectives import Markers
+from hanlin.stages.mixing import mixed_order
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
-from hanlin.training import Display, TrainingResult
+from hanlin.training import Batches, Display, TrainingResult
 
 __all__ = ["StageContext", "StageResult"]
 
@@ -58,6 +60,20 @@ class StageContext:
         checkpoint = training.checkpoint.model_copy(update={"backup": place})
         return training.model_copy(update={"checkpoint": checkpoint})
 
+    @property
+    def inherited(self) -> Path | None:
+        """The checkpoints whose optimiser training goes on with; None begins with a fresh one."""
+        if self.start is None or not self.training.inherit_optimizer:
+            return None
+        return self.start.parent / "checkpoints"
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The transformations that the release knows: the stage's own and those it started with."""
+        before = read_learnt(self.start) if self.start else ()
+        own = self.stage.augment.shares if self.stage.augment else ()
+        return tuple(dict.fromkeys([*before, *own]))
+
     def row_length(self, model: Decoder) -> int:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
         asked = self.stage.model or self.recipe.model
@@ -77,8 +93,15 @@ class StageContext:
         asked = self.stage.model or self.recipe.model
         return resolve_model(asked, self.tokenizer.vocab_size)
 
-    def order(self, context_length: int) -> Order:
+    @property
+    def markers(self) -> Markers | None:
+        """The control tokens after which transformed text is only read; None without any."""
+        return Markers.of(self.tokenizer) if self.stage.augment else None
+
+    def order(self, context_length: int) -> Batches:
         """Return the training data in their order."""
+        if self.stage.augment or self.stage.replay:
+            return mixed_order(self, context_length)
         training = self.stage.learning
         weights = {source.label: source.weight for source in self.recipe.corpus.sources}
         return Order.of(
@@ -103,13 +126,18 @@ class StageContext:
         num_bytes = sum(int(stream.documents["bytes"].sum()) for stream in self.streams)
         return num_bytes / max(1, sum(stream.num_tokens for stream in self.streams))
 
-    def held_out_documents(self, split: Split = "validation") -> list[HeldOutDocument]:
-        """Return documents that training never sees, up to a budget of tokens a language."""
+    def held_out_documents(
+        self, split: Split = "validation", parts: Sequence[str] = ()
+    ) -> list[HeldOutDocument]:
+        """Return documents that training never sees, up to a budget of tokens a language.
+
+        They are those of `parts`, or of the parts that the stage reads.
+        """
         limit = self.stage.learning.eval_tokens
         if split == "test":
             limit = self.recipe.evaluation.test_tokens
         documents = itertools.chain.from_iterable(
-            iterate_documents(self.corpus, part, split) for part in self.parts
+            iterate_documents(self.corpus, part, split) for part in parts or self.parts
         )
         return encode_documents(self.tokenizer, documents, tokens_per_language=limit)
 

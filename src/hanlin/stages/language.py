@@ -12,4 +12,4 @@ __all__ = ["run_language"]
 def run_language(context: StageContext) -> StageResult:
     """Train a decoder on the stage's parts of the corpus and release it."""
     model = context.model()
-    return release(context, model, learn(context, model, NextToken()))
+    return release(context, model, learn(context, model, NextToken(markers=context.markers)))

@@ -16,6 +16,7 @@ from hanlin.models import Decoder, save_release
 from hanlin.objectives import Objective
 from hanlin.stages.card import model_card
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.forgetting import measure_forgetting
 from hanlin.training import Batches, TrainingResult, join_world, train
 
 __all__ = ["learn", "release"]
@@ -37,15 +38,14 @@ def learn(
         seed=context.recipe.seed,
         stage=context.stage.name,
         fingerprints=context.fingerprints,
-        evaluate=partial(
-            _evaluate, documents=context.held_out_documents(), eot_id=context.tokenizer.eot_id
-        ),
+        evaluate=partial(_evaluate, documents=_held_out(context), eot_id=context.tokenizer.eot_id),
         sample=partial(_sample, context=context),
         display=context.display,
         bytes_per_token=context.bytes_per_token(),
         metrics=context.metrics,
         events=context.events,
         device=context.device,
+        inherit=context.inherited,
     )
 
 
@@ -53,7 +53,8 @@ def release(context: StageContext, model: Decoder, training: TrainingResult) -> 
     """Write the stage's released folder, on the first process, and return what the stage made."""
     with join_world() as world:
         world.on_first(lambda: _save(context, model, training))
-    return StageResult(model=model, training=training)
+        figures = world.on_first(lambda: measure_forgetting(context, model))
+    return StageResult(model=model, training=training, figures=figures)
 
 
 def _save(context: StageContext, model: Decoder, training: TrainingResult) -> None:
@@ -63,21 +64,31 @@ def _save(context: StageContext, model: Decoder, training: TrainingResult) -> No
         tokenizer=context.tokenizer,
         card=model_card(context, model, training),
         sampling=context.recipe.sampling,
+        learnt=context.learnt,
     )
 
 
+def _held_out(context: StageContext) -> dict[str, list[HeldOutDocument]]:
+    """Return what is watched: the stage's own text, and after a mark each part that it replays."""
+    replayed = context.stage.replay.parts if context.stage.replay else ()
+    return {
+        "": context.held_out_documents(),
+        **{f", replay {part}": context.held_out_documents(parts=[part]) for part in replayed},
+    }
+
+
 def _evaluate(
-    model: nn.Module, step: int, *, documents: list[HeldOutDocument], eot_id: int
+    model: nn.Module, step: int, *, documents: dict[str, list[HeldOutDocument]], eot_id: int
 ) -> dict[str, dict[str, float]]:
-    """Return held-out bits per byte by language."""
+    """Return held-out bits per byte by language: `zh`, and `zh, replay PART` of replayed text."""
     del step
     assert isinstance(model, Decoder)
-    if not documents:
-        return {}
-    report = bits_per_byte(DecoderScorer(model, eot_id=eot_id), documents)
+    scorer = DecoderScorer(model, eot_id=eot_id)
     return {
-        language: {"bits_per_byte": bits.bits_per_byte}
-        for language, bits in report.by_language.items()
+        f"{language}{mark}": {"bits_per_byte": bits.bits_per_byte}
+        for mark, group in documents.items()
+        if group
+        for language, bits in bits_per_byte(scorer, group).by_language.items()
     }
 
 

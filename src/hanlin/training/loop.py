@@ -65,6 +65,7 @@ def train(
     bytes_per_token: float | None = None,
     metrics: Path | None = None,
     events: Path | None = None,
+    inherit: Path | None = None,
 ) -> TrainingResult:
     """Train `model` in place, going on from the last whole checkpoint in `folder` if there is one.
 
@@ -86,6 +87,7 @@ def train(
         bytes_per_token: UTF-8 bytes a token of the training data, for bits per byte.
         metrics: file of metrics; `folder`/metrics.jsonl by default.
         events: file of events; `folder`/events.jsonl by default.
+        inherit: `checkpoints/` of another training, whose optimiser a new one begins with.
 
     Raises:
         StoppedError: a signal came; the state is saved.
@@ -129,6 +131,7 @@ def train(
             machine=list_machine(placement, world, microbatch),
             evaluate=evaluate,
             sample=sample,
+            inherit=inherit,
         )
         session.restore()
         session.run(stop)

@@ -65,6 +65,16 @@ class Optimizer:
                 state[f"adamw.{key}.{name}"] = value
         return state
 
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the names and shapes of the state as it is after a step."""
+        shapes = {name: tuple(t.shape) for name, t in self._muon.state_dict().items()}
+        for name, master in self._rest.items():
+            shapes[f"adamw.step.{name}"] = ()
+            shapes[f"adamw.exp_avg.{name}"] = shapes[f"adamw.exp_avg_sq.{name}"] = tuple(
+                master.shape
+            )
+        return shapes
+
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
         self._muon.load_state_dict(state)

@@ -18,6 +18,7 @@ from hanlin.training.checkpoint import CheckpointStore, Snapshot, name_of, read_
 from hanlin.training.device import Placement
 from hanlin.training.distributed import World
 from hanlin.training.fingerprints import check_fingerprints, list_changes
+from hanlin.training.inheritance import inherit_state
 from hanlin.training.journal import Journal
 from hanlin.training.meter import Meter
 from hanlin.training.progress import Display
@@ -75,6 +76,8 @@ class Session:
     """What only the last bits depend on: a change is said."""
     evaluate: Hook | None
     sample: Hook | None
+    inherit: Path | None = None
+    """Checkpoints of another stage whose optimiser this one begins with."""
     step: int = 0
     resumed_from: int = 0
     evaluation: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +88,8 @@ class Session:
         path = self.world.on_first(self.store.find)
         if path is None:
             self.journal.rewind(0)
+            if self.inherit is not None:
+                inherit_state(self.stepper.optimizer, self.inherit)
             self.journal.note("started", num_steps=self.config.num_steps, machine=self.machine)
             return
         snapshot = read_snapshot(path)
