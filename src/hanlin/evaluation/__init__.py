@@ -6,6 +6,13 @@ returns a frozen result with `as_dict()`.
 
 from hanlin.evaluation.accuracy import next_character_accuracy
 from hanlin.evaluation.bits import Bits, BitsReport, Saving, bits_per_byte, bits_saved
+from hanlin.evaluation.comparison import (
+    Comparison,
+    at_least,
+    at_most,
+    better_than_spread,
+    spread_of,
+)
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
 from hanlin.evaluation.novelty import Novelty, measure_novelty
@@ -24,6 +31,7 @@ from hanlin.evaluation.separation import Separation, measure_separation
 __all__ = [
     "Bits",
     "BitsReport",
+    "Comparison",
     "DecoderScorer",
     "HeldOutDocument",
     "Interval",
@@ -40,6 +48,9 @@ __all__ = [
     "Share",
     "TokenScore",
     "UniformScorer",
+    "at_least",
+    "at_most",
+    "better_than_spread",
     "bits_per_byte",
     "bits_saved",
     "bootstrap_ratio",
@@ -52,5 +63,6 @@ __all__ = [
     "read_pairs",
     "score_sentence",
     "short_language",
+    "spread_of",
     "wilson_interval",
 ]

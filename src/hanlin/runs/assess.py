@@ -8,6 +8,7 @@ texts that it writes freely, beside the same measures of held-out human text.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -66,9 +67,11 @@ def assess(
         return figures
     figures |= _describe_training(result.model.config, result.training)
     figures["flops"] += result.figures.get("extra_flops", 0)
+    began = time.monotonic()
     with console.phase("Measuring on the test split"):
         measured = _evaluate(context, result, folder, console)
         figures["evaluation"] = {"validation": result.training.evaluation, **measured}
+    figures["measuring_seconds"] = time.monotonic() - began
     return figures
 
 

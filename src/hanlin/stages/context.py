@@ -13,6 +13,7 @@ from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
 from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, resolve_model
+from hanlin.records import LedgerEntry
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
 from hanlin.training import Display, TrainingResult
@@ -124,3 +125,5 @@ class StageResult:
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What the stage measured of itself, as JSON values; `extra_flops` are the operations that it
     spent besides its own training tokens (teachers, sampling), over all steps."""
+    claims: Sequence[LedgerEntry] = ()
+    """What the stage proved by itself, for the ledger."""
