@@ -166,7 +166,7 @@ class _Run:
         self.world.on_first(lambda: self._finish(context, result, inputs))
 
     def _finish(self, context: StageContext, result: StageResult, inputs: dict[str, Any]) -> None:
-        figures = assess(context, result, self.folder, self.console)
+        figures = assess(context, result, self.console)
         publish_release(context.folder / "model", self.folder.model)
         record_claims(self.recipe, context.stage, result, figures, inputs, self.folder)
         write_json(context.folder / "result.json", {**figures, "inputs": inputs})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
+from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.language import run_language
 
-__all__ = ["StageContext", "StageResult", "run_stage"]
+__all__ = ["StageContext", "StageResult", "prepare_ngram", "run_stage"]
 
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {"language": run_language}
 

@@ -59,6 +59,11 @@ class StageContext:
         checkpoint = training.checkpoint.model_copy(update={"backup": place})
         return training.model_copy(update={"checkpoint": checkpoint})
 
+    @property
+    def ngram(self) -> Path:
+        """Where the n-gram baselines lie: beside the corpus that they were counted on."""
+        return self.corpus.parent / "ngram"
+
     def row_length(self, model: Decoder) -> int:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
         asked = self.stage.model or self.recipe.model
