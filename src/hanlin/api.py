@@ -15,7 +15,7 @@ from typing import Any
 from hanlin.config import SamplingConfig, load_recipe
 from hanlin.errors import ModelError
 from hanlin.generation import Completion, Engine
-from hanlin.models import Decoder, load_release
+from hanlin.models import Decoder, load_release, read_proposal
 from hanlin.runs import Console, RunFolder, run_recipe
 from hanlin.tokenizers import Tokenizer, load_tokenizer
 from hanlin.training import choose_placement
@@ -32,13 +32,21 @@ class Model:
     decoder: Decoder
     engine: Engine
 
+    @property
+    def proposed(self) -> SamplingConfig:
+        """How the released folder proposes to draw."""
+        return read_proposal(self.folder)
+
     def generate(self, prompt: str = "", **sampling: Any) -> str:
-        """Return a continuation of `prompt`; the options are those of `SamplingConfig`."""
-        return self.complete(prompt, SamplingConfig(**sampling)).text
+        """Return a continuation of `prompt`; the options are those of `SamplingConfig`.
+
+        What is not given is as the model proposes.
+        """
+        return self.complete(prompt, self._sampling(sampling)).text
 
     def stream(self, prompt: str = "", **sampling: Any) -> Iterator[str]:
         """Yield a continuation of `prompt` as it is written, whole characters only."""
-        yield from self.engine.stream(self._begin(prompt), SamplingConfig(**sampling))
+        yield from self.engine.stream(self._begin(prompt), self._sampling(sampling))
 
     def complete(self, prompt: str, sampling: SamplingConfig) -> Completion:
         """Return a continuation with its token ids and the reason why it ended."""
@@ -47,6 +55,9 @@ class Model:
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""
         return self.engine.logprobs(list(token_ids))
+
+    def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
+        return SamplingConfig(**{**self.proposed.model_dump(), **given})
 
     def _begin(self, prompt: str) -> list[int]:
         """Return a prompt as the beginning of a document, as the model has learnt documents."""

@@ -25,7 +25,7 @@ class Arguments(Device):
     prompt: str = ""
     """What the text begins with; empty starts a new document, `-` reads standard input."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How the continuation is drawn."""
+    """How the continuation is drawn; what is not given is as the model proposes."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
 
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     model = api.load(options.model, device=options.device)
+    proposed = Arguments(model=options.model, sampling=model.proposed)
+    options = parse(Arguments, "generate", arguments, example=example, default=proposed)
     if options.json:
         completion = model.complete(prompt, options.sampling)
         show(options, {"prompt": prompt, **asdict(completion)}, "")

@@ -6,6 +6,12 @@ returns a frozen result with `as_dict()`.
 
 from hanlin.evaluation.accuracy import next_character_accuracy
 from hanlin.evaluation.bits import Bits, BitsReport, Saving, bits_per_byte, bits_saved
+from hanlin.evaluation.closeness import (
+    Continuation,
+    Likeness,
+    distance_to_human,
+    measure_likeness,
+)
 from hanlin.evaluation.comparison import (
     Comparison,
     at_least,
@@ -32,9 +38,11 @@ __all__ = [
     "Bits",
     "BitsReport",
     "Comparison",
+    "Continuation",
     "DecoderScorer",
     "HeldOutDocument",
     "Interval",
+    "Likeness",
     "MinimalPair",
     "MixtureScorer",
     "NgramScorer",
@@ -54,7 +62,9 @@ __all__ = [
     "bits_per_byte",
     "bits_saved",
     "bootstrap_ratio",
+    "distance_to_human",
     "encode_documents",
+    "measure_likeness",
     "measure_novelty",
     "measure_pairs",
     "measure_repetition",

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from hanlin.config import StageKind
 from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.generate import run_generate
 from hanlin.stages.language import run_language
 
 __all__ = ["StageContext", "StageResult", "prepare_ngram", "run_stage"]
 
-_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {"language": run_language}
+_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
+    "language": run_language,
+    "generate": run_generate,
+}
 
 
 def run_stage(context: StageContext) -> StageResult:
