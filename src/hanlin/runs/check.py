@@ -15,8 +15,8 @@ def check_recipe(recipe: Recipe) -> None:
     """Check that a recipe, with absolute paths, can be carried out.
 
     Raises:
-        RecipeError: a stage starts from what is not there, a batch is shorter than one row, or the
-            tokenizer's folder holds none.
+        RecipeError: a stage starts from what is not there, a batch is shorter than one row, the
+            tokenizer's folder holds none, or what a stage compares with is left out.
         ModelError: the preset is unknown, or the shape is impossible.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
@@ -36,6 +36,30 @@ def check_recipe(recipe: Recipe) -> None:
                 f"{stage.learning.batch_tokens}, less than one row of model.context_length "
                 f"{context}. Set batch_tokens to {context} or more, or shorten the context."
             )
+        _check_what_learns_nothing(recipe, stage)
+
+
+def _check_what_learns_nothing(recipe: Recipe, stage: StageConfig) -> None:
+    if stage.kind == "generate" and not recipe.evaluation.ngram_order:
+        raise RecipeError(
+            f"The stage {stage.name!r} judges texts by the n-gram baseline, and "
+            "evaluation.ngram_order is 0. Set it to 3 or more."
+        )
+    if stage.kind != "checkpoint":
+        return
+    source = next((other for other in recipe.stages if other.name == stage.from_), None)
+    if source is None or not source.learns:
+        raise RecipeError(
+            f"The stage {stage.name!r} proves the checkpoints of {stage.from_!r}, which is no "
+            "stage of this recipe that learns. Name one in `from`."
+        )
+    training = source.learning
+    if training.checkpoint.every_steps >= training.num_steps:
+        raise RecipeError(
+            f"The stage {stage.name!r} needs a checkpoint of {source.name!r} from before its last "
+            f"step, but training.checkpoint.every_steps is {training.checkpoint.every_steps} of "
+            f"{training.num_steps} steps. Lower it."
+        )
 
 
 def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:

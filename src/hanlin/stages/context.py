@@ -48,6 +48,8 @@ class StageContext:
     """What the weights follow from, as JSON values by name."""
     device: str
     """Where to compute, as `--device` says it."""
+    halt: int = 0
+    """The step after which training stops as at a signal; 0 goes on to the end."""
 
     @property
     def training(self) -> TrainingConfig:

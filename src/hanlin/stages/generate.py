@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.config import GenerateConfig, SamplingConfig
-from hanlin.errors import DataError, RecipeError
+from hanlin.errors import DataError
 from hanlin.evaluation import (
     NgramScorer,
     Scorer,
@@ -180,11 +180,7 @@ class _Chooser:
 
     def _scorer(self) -> Scorer:
         ngram = prepare_ngram(self.context)
-        if ngram is None:
-            raise RecipeError(
-                f"The stage {self.context.stage.name!r} judges texts by the n-gram baseline, and "
-                "evaluation.ngram_order is 0. Set it to 3 or more."
-            )
+        assert ngram is not None, "the recipe was checked: a generate stage has a baseline"
         return NgramScorer(ngram)
 
     def _passages(self, split: Any) -> Passages:

@@ -46,6 +46,7 @@ def learn(
         metrics=context.metrics,
         events=context.events,
         device=context.device,
+        halt=context.halt,
     )
 
 

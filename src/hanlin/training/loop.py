@@ -65,6 +65,7 @@ def train(
     bytes_per_token: float | None = None,
     metrics: Path | None = None,
     events: Path | None = None,
+    halt: int = 0,
 ) -> TrainingResult:
     """Train `model` in place, going on from the last whole checkpoint in `folder` if there is one.
 
@@ -86,9 +87,10 @@ def train(
         bytes_per_token: UTF-8 bytes a token of the training data, for bits per byte.
         metrics: file of metrics; `folder`/metrics.jsonl by default.
         events: file of events; `folder`/events.jsonl by default.
+        halt: stop after this step as at a signal, the state saved; 0 goes on to the end.
 
     Raises:
-        StoppedError: a signal came; the state is saved.
+        StoppedError: a signal came, or `halt` was reached; the state is saved.
         RunError: the checkpoint belongs to other settings, or the folder cannot be used.
         CheckpointError: no checkpoint is whole, or the state could not be saved at a stop.
         HanlinError: too many steps in a row were skipped, or memory ran out.
@@ -129,6 +131,7 @@ def train(
             machine=list_machine(placement, world, microbatch),
             evaluate=evaluate,
             sample=sample,
+            halt=halt,
         )
         session.restore()
         session.run(stop)

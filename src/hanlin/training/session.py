@@ -75,6 +75,8 @@ class Session:
     """What only the last bits depend on: a change is said."""
     evaluate: Hook | None
     sample: Hook | None
+    halt: int = 0
+    """The step after which it stops as at a signal; 0 for none."""
     step: int = 0
     resumed_from: int = 0
     evaluation: dict[str, Any] = field(default_factory=dict)
@@ -115,8 +117,9 @@ class Session:
             self._after(outcome)
             # One process alone need not wait for the others to hear of the signal.
             stopping = outcome.stop or (self.world.size == 1 and bool(stop.name))
-            if stopping and self.step < self.config.num_steps:
-                self._stop(stop.name)
+            halting = self.step == self.halt
+            if (stopping or halting) and self.step < self.config.num_steps:
+                self._stop(stop.name or ("its caller" if halting else ""))
 
     def finish(self) -> TrainingResult:
         """Give the model its fp32 weights back and say what came of it."""
