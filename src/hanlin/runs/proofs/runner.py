@@ -23,6 +23,7 @@ from hanlin.runs.proofs.figures import mean_at
 from hanlin.runs.proofs.judging import ArmOutcome, describe_flops, judge_claims, render_table
 from hanlin.runs.proofs.price import Price
 from hanlin.runs.proofs.trial import Measured, Trial
+from hanlin.runs.report import write_report
 from hanlin.runs.run import run_prepared
 from hanlin.training import World, join_world
 
@@ -108,4 +109,5 @@ class ProofRun:
             write_claim(self.run_folder.ledger, entry)
         table = render_table(self.stage.name, arms, entries, self.seeds)
         write_text(self.run_folder.proof(self.stage.name) / "table.md", table)
+        write_report(self.run_folder.root)
         return Outcome(tuple(entries), table, describe_flops(arms))

@@ -23,7 +23,10 @@ __all__ = ["claims", "evaluation"]
 
 _SPLITS = ("test", "validation")
 _BASELINES = ("ngram", "uniform")
-_LEDGER_FIRST = ("claim", "control", "value", "verdict")
+_LEDGER_FIRST = ("claim", "verdict", "values", "control", "control_values", "spread")
+_LEDGER_LAST = ("threshold", "stage", "seeds", "metric", "flops", "time", "command")
+_LEDGER_LEFT_OUT = ("inputs",)
+_SAME_CLAIM = ("stage", "claim", "metric")
 
 
 def evaluation(facts: RunFacts) -> Section | None:
@@ -37,19 +40,29 @@ def evaluation(facts: RunFacts) -> Section | None:
 
 
 def claims(facts: RunFacts) -> Section | None:
-    """Return the ledger: each claim with its control, its value and its verdict."""
-    if not facts.ledger:
+    """Return the ledger's last word on each claim, with its control, values and verdict."""
+    entries = _newest(facts.ledger)
+    if not entries:
         return None
-    rest = dict.fromkeys(key for entry in facts.ledger for key in entry)
+    rest = dict.fromkeys(key for entry in entries for key in entry)
     keys = [key for key in _LEDGER_FIRST if key in rest]
-    keys += [key for key in rest if key not in keys]
+    later = [key for key in _LEDGER_LAST if key in rest]
+    keys += [key for key in rest if key not in (*keys, *later, *_LEDGER_LEFT_OUT)] + later
     rows = tuple(
-        tuple(say(key, entry[key]) if key in entry else "—" for key in keys)
-        for entry in facts.ledger
+        tuple(say(key, entry[key]) if key in entry else "—" for key in keys) for entry in entries
     )
     block = TableBlock(tuple(label(key) for key in keys), rows)
-    lead = "A claim stands only beside its control; a failed one is shown as failed."
+    lead = (
+        "A claim stands only beside its control; a failed one is shown as failed. One run alone "
+        "tests nothing; `hanlin prove` does."
+    )
     return Section("claims", "Claims", (block,), lead)
+
+
+def _newest(ledger: list[Table]) -> list[Table]:
+    """Return the last line about each claim: a proof stands in the place of what a run wrote."""
+    found = {tuple(str(entry.get(key)) for key in _SAME_CLAIM): entry for entry in ledger}
+    return list(found.values())
 
 
 def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
