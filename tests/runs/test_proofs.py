@@ -139,6 +139,26 @@ def test_a_stopped_proof_goes_on_with_what_is_left(
     assert outcome.table == (proven / "proofs/base/table.md").read_text(encoding="utf-8")
 
 
+def test_a_trial_that_was_stopped_goes_on_from_its_checkpoint(
+    proven: Path, tiny_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "tiny"
+    shutil.copytree(proven, run)
+    place = run / "proofs/base/recipe-s1"
+    released = (place / "stages/1-base/model/model.safetensors").read_bytes()
+    shutil.rmtree(place)
+    saved = "stages/1-base/checkpoints/step-00000004"
+    shutil.copytree(tiny_run / saved, place / saved)
+    proof = prepare_proof(
+        load_recipe(tiny_recipe), RunFolder(run), base=Path(), stage="base", seeds=2
+    )
+    outcome = proof.run(QUIET)
+    resumed = [e for e in read_jsonl(place / "events.jsonl") if e["event"] == "resumed"]
+    assert [event["step"] for event in resumed] == [4]
+    assert (place / "stages/1-base/model/model.safetensors").read_bytes() == released
+    assert outcome.table == (proven / "proofs/base/table.md").read_text(encoding="utf-8")
+
+
 def test_the_price_is_that_of_the_runs_own_stage(tiny_run: Path, tiny_recipe: Path) -> None:
     proof = prepare_proof(
         load_recipe(tiny_recipe), RunFolder(tiny_run), base=Path(), stage="base", seeds=3

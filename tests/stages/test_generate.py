@@ -104,7 +104,10 @@ def test_a_run_with_it_is_shown_and_reported(run: Path, capsys: pytest.CaptureFi
     assert main(["runs", "list", str(run.parent)]) == 0
     assert "finished" in capsys.readouterr().out
     assert main(["runs", "report", str(run)]) == 0
-    assert "decode" in (run / "report.md").read_text(encoding="utf-8")
+    report = (run / "report.md").read_text(encoding="utf-8")
+    assert "o decode (generate), from base" in report
+    assert "Ways of drawing that were compared" in report
+    assert "With the chosen sampling" in report
 
 
 def test_a_model_is_drawn_from_as_it_proposes_unless_told_otherwise(

@@ -22,14 +22,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
 from hanlin.config import StageConfig
 from hanlin.errors import CheckpointError, StoppedError
 from hanlin.models import flops_per_token, load_release
 from hanlin.records import LedgerEntry, atomic_directory, sha256_file
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.states import compare_states
 from hanlin.training import (
     Backup,
     CheckpointStore,
@@ -44,7 +42,6 @@ __all__ = ["run_checkpoint"]
 
 RunStage = Callable[[StageContext], StageResult]
 _COPIES = ("original", "restored", "altered")
-_TENSORS = ("model.safetensors", "optimizer.safetensors")
 
 
 def run_checkpoint(context: StageContext, run_stage: RunStage) -> StageResult:
@@ -151,8 +148,10 @@ class _Proof:
 
     def conclude(self, figures: dict[str, Any]) -> tuple[dict[str, Any], list[LedgerEntry]]:
         """Compare what the steps came to, write the release, and clear the copies away."""
-        compared, differing = self._compare("restored")
-        _, altered = self._compare("altered")
+        step = name_of(self.before + 1)
+        original, restored, altered = (self.scratch / n / "checkpoints" / step for n in _COPIES)
+        compared, differing = compare_states(original, restored)
+        _, differing_altered = compare_states(original, altered)
         with atomic_directory(self.context.folder / "model") as temporary:
             assert self.context.start is not None
             shutil.copytree(self.context.start, temporary, dirs_exist_ok=True)
@@ -163,7 +162,7 @@ class _Proof:
             "step": self.before,
             "tensors": compared,
             "tensors_that_differ": differing,
-            "tensors_that_differ_where_one_weight_was_changed": altered,
+            "tensors_that_differ_where_one_weight_was_changed": differing_altered,
             "flops": len(_COPIES) * batch * flops_per_token(self.context.shape),
         }
         return complete, _claims(complete)
@@ -208,19 +207,6 @@ class _Proof:
         shutil.rmtree(damaged)
         return "model.safetensors" in fault
 
-    def _compare(self, name: str) -> tuple[int, int]:
-        """Return how many tensors there are after the step, and how many are not the original's."""
-        step = name_of(self.before + 1)
-        ours, theirs = (self.scratch / n / "checkpoints" / step for n in ("original", name))
-        pairs = [
-            (tensor, other.get(key))
-            for file in _TENSORS
-            for other in [load_file(theirs / file)]
-            for key, tensor in load_file(ours / file).items()
-        ]
-        differing = sum(b is None or not _identical(a, b) for a, b in pairs)
-        return len(pairs), differing + (_stepper(ours) != _stepper(theirs))
-
     def _release(self, name: str) -> Path:
         stages = self.context.recipe.stages
         for number, stage in enumerate(stages, start=1):
@@ -235,18 +221,6 @@ def _quiet(stage: StageConfig) -> StageConfig:
     checkpoint = training.checkpoint.model_copy(update={"backup": ""})
     update = {"sample_every": 0, "eval_every": training.num_steps + 1, "checkpoint": checkpoint}
     return stage.model_copy(update={"training": training.model_copy(update=update)})
-
-
-def _identical(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Compare bit for bit: a NaN equals itself, and -0 is not 0."""
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
-
-
-def _stepper(checkpoint: Path) -> Any:
-    """Return what a step leaves behind besides tensors: guard and objective."""
-    return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["stepper"]
 
 
 def _claims(figures: dict[str, Any]) -> list[LedgerEntry]:

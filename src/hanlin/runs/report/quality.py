@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hanlin.planning.units import exact
 from hanlin.runs.report.blocks import Block, Prose, Section
 from hanlin.runs.report.blocks import Table as TableBlock
-from hanlin.runs.report.facts import RunFacts, Stage, Table, table
+from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table
+from hanlin.runs.report.facts import tables as tables_of
 from hanlin.runs.report.words import (
     by_language,
     generic_table,
@@ -81,10 +83,23 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
     for name, value in whole.items():
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
             tables.append(_other(f"{label(name).capitalize()}{suffix}", value))
+    tables.extend(_samplers(stage, suffix))
     loose = {key: v for key, v in whole.items() if not isinstance(v, dict) and key != "samples"}
     if loose:
         tables.append(generic_table(loose, f"Other results{suffix}"))
     return tables
+
+
+def _samplers(stage: Stage, suffix: str) -> list[Block]:
+    """Return the samplers that a generate stage tried, nearest to human text first."""
+    tried = [s for s in tables_of(stage.result.get("samplers")) if number(s.get("distance"))]
+    tried.sort(key=lambda sampler: number(sampler["distance"]) or 0.0)
+    if not tried:
+        return []
+    keys = [key for key, value in tried[0].items() if number(value) is not None]
+    rows = tuple(tuple(exact(number(s.get(key)) or 0.0) for key in keys) for s in tried)
+    headers = tuple("distance to human text" if k == "distance" else label(k) for k in keys)
+    return [TableBlock(headers, rows, f"Ways of drawing that were compared{suffix}")]
 
 
 def _first_split(whole: Table) -> str:
