@@ -84,11 +84,23 @@ def test_a_place_may_be_named(tiny_run: Path, tiny_text: str, tmp_path: Path) ->
     assert Backup(place).names() == ["step-00000004", "step-00000008"]
 
 
+def test_it_may_start_from_a_stage_that_learns_nothing(
+    tiny_run: Path, tiny_text: str, tmp_path: Path
+) -> None:
+    recipe = with_stage(tiny_text, tiny_run, tmp_path)
+    again = STAGE.replace('"saved"', '"again"').replace('"base"', '"saved"')
+    recipe.write_text(recipe.read_text().replace("[evaluation]", f"{again}\n[evaluation]"))
+    run = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    result = json.loads((run / "stages/3-again/result.json").read_text())
+    assert result["checkpoints"] == _result(run)["checkpoints"]
+    assert result["tensors_that_differ"] == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (("every_steps = 4", "every_steps = 8"), "from before its last step"),
-        (('from = "base"', 'from = "{run}/model"'), "no stage of this recipe that learns"),
+        (('from = "base"', 'from = "{run}/model"'), "which no stage of this recipe learnt"),
     ],
 )
 def test_a_stage_without_a_checkpoint_to_prove_is_refused(

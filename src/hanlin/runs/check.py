@@ -47,11 +47,11 @@ def _check_what_learns_nothing(recipe: Recipe, stage: StageConfig) -> None:
         )
     if stage.kind != "checkpoint":
         return
-    source = next((other for other in recipe.stages if other.name == stage.from_), None)
-    if source is None or not source.learns:
+    source = recipe.learnt_in(stage.from_)
+    if source is None:
         raise RecipeError(
-            f"The stage {stage.name!r} proves the checkpoints of {stage.from_!r}, which is no "
-            "stage of this recipe that learns. Name one in `from`."
+            f"The stage {stage.name!r} starts from {stage.from_!r}, which no stage of this recipe "
+            "learnt, so that there are no checkpoints. Name a stage in `from`."
         )
     training = source.learning
     if training.checkpoint.every_steps >= training.num_steps:

@@ -1,6 +1,7 @@
 """The checkpoint stage: what was saved is backed up, restored elsewhere, and trained on from there.
 
-    1. the checkpoints of the stage that it starts `from` are copied to a second place
+    1. the checkpoints of the stage that it starts `from` (or of the one that learnt its weights)
+       are copied to a second place
     2. they are fetched into another folder, and each file's SHA-256 is compared
     3. one further training step is done from the original and one from the restored state, by the
        very loop and objective of that stage; every tensor must be the same, bit for bit
@@ -64,14 +65,14 @@ class _Proof:
     @cached_property
     def source(self) -> StageConfig:
         """The stage whose checkpoints are proven."""
-        stages = self.context.recipe.stages
-        return next(stage for stage in stages if stage.name == self.context.stage.from_)
+        found = self.context.recipe.learnt_in(self.context.stage.from_)
+        assert found is not None, "the recipe was checked: a stage learnt what it starts from"
+        return found
 
     @property
     def origin(self) -> Path:
         """Its folder."""
-        assert self.context.start is not None
-        return self.context.start.parent
+        return self._release(self.source.name).parent
 
     @property
     def scratch(self) -> Path:
@@ -211,7 +212,7 @@ class _Proof:
         stages = self.context.recipe.stages
         for number, stage in enumerate(stages, start=1):
             if stage.name == name:
-                return self.origin.parent / f"{number}-{name}" / "model"
+                return self.context.folder.parent / f"{number}-{name}" / "model"
         return Path(name)
 
 
