@@ -17,7 +17,7 @@ from hanlin.config import SamplingConfig, load_recipe
 from hanlin.data import encode_marked
 from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
-from hanlin.models import Decoder, load_release, read_learnt
+from hanlin.models import Decoder, load_release, read_learnt, read_proposal
 from hanlin.runs import Console, RunFolder, run_recipe
 from hanlin.text.augmentation import (
     FIM_MIDDLE,
@@ -44,13 +44,21 @@ class Model:
     decoder: Decoder
     engine: Engine
 
+    @property
+    def proposed(self) -> SamplingConfig:
+        """How the released folder proposes to draw."""
+        return read_proposal(self.folder)
+
     def generate(self, prompt: str = "", **sampling: Any) -> str:
-        """Return a continuation of `prompt`; the options are those of `SamplingConfig`."""
-        return self.complete(prompt, SamplingConfig(**sampling)).text
+        """Return a continuation of `prompt`; the options are those of `SamplingConfig`.
+
+        What is not given is as the model proposes.
+        """
+        return self.complete(prompt, self._sampling(sampling)).text
 
     def stream(self, prompt: str = "", **sampling: Any) -> Iterator[str]:
         """Yield a continuation of `prompt` as it is written, whole characters only."""
-        yield from self.engine.stream(self._begin(prompt), SamplingConfig(**sampling))
+        yield from self.engine.stream(self._begin(prompt), self._sampling(sampling))
 
     def complete(self, prompt: str, sampling: SamplingConfig) -> Completion:
         """Return a continuation with its token ids and the reason why it ended."""
@@ -62,7 +70,7 @@ class Model:
         Raises:
             ModelError: the model was never taught to fill in.
         """
-        return self.complete_between(prefix, suffix, SamplingConfig(**sampling)).text
+        return self.complete_between(prefix, suffix, self._sampling(sampling)).text
 
     def complete_between(self, prefix: str, suffix: str, sampling: SamplingConfig) -> Completion:
         """Return what stands between two texts, with its token ids and why it ended."""
@@ -80,7 +88,7 @@ class Model:
         self._must_know("reverse")
         if not text.strip():
             raise UserError("There is no text to write towards. Give the end that it shall have.")
-        options = SamplingConfig(**sampling)
+        options = self._sampling(sampling)
         runs = cut_runs(text, random.Random(options.seed or 0))[::-1]
         ask = [Part(SEPARATOR, run) for run in [*runs, ""]]
         ask[0] = Part(REVERSE, ask[0].text)
@@ -113,6 +121,9 @@ class Model:
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""
         return self.engine.logprobs(list(token_ids))
+
+    def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
+        return SamplingConfig(**{**self.proposed.model_dump(), **given})
 
     def _begin(self, prompt: str) -> list[int]:
         """Return a prompt as the beginning of a document, as the model has learnt documents."""

@@ -241,6 +241,9 @@ def _completed(piece: dict[str, Any]) -> dict[str, Any]:
     whole = []
     for entry in listed:
         training = dict(entry.get("training", {}))
+        if entry.get("kind") in ("generate", "checkpoint"):  # they learn nothing
+            whole.append({"from": "base", **stage, **entry})
+            continue
         if not training.keys() & {"steps", "tokens"}:
             training["steps"] = 1
         whole.append({**stage, **entry, "training": training})

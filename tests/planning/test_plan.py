@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from hanlin.config import Recipe, parse_recipe
-from hanlin.errors import HanlinError
+from hanlin.errors import HanlinError, RecipeError
 from hanlin.planning import CorpusEstimate, Hardware, plan, render
 from hanlin.planning._worker import measure_apart
 
@@ -57,6 +57,20 @@ def test_a_model_that_does_not_fit_is_planned_by_formula_and_says_so() -> None:
     assert any("nothing was timed" in note for note in found.notes)
     assert found.peak_bytes > 174e9 * 12
     assert "175B" in render(found)
+
+
+@pytest.mark.parametrize("probe", [True, False])
+def test_stages_that_learn_nothing_are_named_and_not_planned(probe: bool) -> None:
+    stages = [
+        {"name": "base", "kind": "language", "training": {"steps": 4, "batch_tokens": 64}},
+        {"name": "decode", "kind": "generate", "from": "base"},
+        {"name": "saved", "kind": "checkpoint", "from": "decode"},
+    ]
+    found = plan(recipe(stages=stages), corpus=CORPUS, probe=probe)
+    assert [stage.name for stage in found.stages] == ["base"]
+    assert any("decode, saved, which learn nothing" in note for note in found.notes)
+    with pytest.raises(RecipeError, match="No stage of the recipe 'tiny' learns"):
+        plan(recipe(stages=stages[1:]), corpus=CORPUS, probe=probe)
 
 
 def test_many_epochs_are_warned_of() -> None:

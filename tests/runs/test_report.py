@@ -316,6 +316,45 @@ def test_odd_content_never_breaks_the_report(
     outline(write_report(folder).read_text(encoding="utf-8"))
 
 
+def test_the_chain_of_stages_is_drawn_and_written(run: Path) -> None:
+    recipe = (run / "recipe.toml").read_text(encoding="utf-8")
+    recipe = recipe.replace(
+        'name = "base"',
+        'name = "base"\nkind = "language"\nfrom = "/models/<big>"\n'
+        '[[stages]]\nname = "small"\nkind = "distil"\nteachers = ["base"]\nparts = ["news"]\n'
+        '[[stages]]\nname = "decode"\nkind = "generate"\nfrom = "small"',
+    )
+    (run / "recipe.toml").write_text(recipe, encoding="utf-8")
+    decode = run / "stages" / "3-decode"
+    decode.mkdir()
+    result = {"stage": "decode", "sampling": {"temperature": 0.7, "top_p": 1.0}, "flops": 2e9}
+    (decode / "result.json").write_text(json.dumps(result))
+    page = write_report(run)
+    found = outline(page.read_text(encoding="utf-8"))
+    text = " ".join(found.text)
+    markdown = (run / "report.md").read_text(encoding="utf-8")
+    for fact in ("taught by base", "reads news", "draws with temperature 0.7, top p 1"):
+        assert fact in text
+        assert fact in markdown
+    assert "o base (language), from /models/<big>" in markdown
+    assert "o decode (generate), from small" in markdown
+    chain = [t for t, a in found.tags if t == "circle" and str(a.get("class")).startswith("dot")]
+    assert len(chain) >= 4  # three stages and the folder outside
+
+
+def test_the_last_word_on_a_claim_is_shown(run: Path) -> None:
+    claim = {"claim": "beats n-gram", "stage": "base", "metric": "bits", "control": "order 5"}
+    first = {**claim, "verdict": "not tested", "values": [1.5], "inputs": "abc"}
+    last = {**claim, "verdict": "failed", "values": [1.5, 1.6], "inputs": "def"}
+    (run / "ledger.jsonl").write_text(lines(first, last))
+    write_report(run)
+    markdown = (run / "report.md").read_text(encoding="utf-8")
+    section = markdown.split("## Claims")[1].split("## ")[0]
+    assert "| beats n-gram | failed | 1.5, 1.6 | order 5 |" in section
+    assert "not tested" not in section
+    assert "abc" not in section
+
+
 def test_control_characters_and_half_surrogates_are_replaced(run: Path) -> None:
     facts = read_run(run)
     facts.stages[0].samples[-1]["samples"][1]["text"] = "a\x00b\ud800c"

@@ -82,6 +82,16 @@ def test_a_signal_saves_and_the_same_call_goes_on_to_the_same_end(
     _assert_same(folder, whole)
 
 
+def test_a_caller_may_halt_after_a_step_and_go_on_to_the_same_end(
+    small: ModuleType, tmp_path: Path, whole: Path
+) -> None:
+    folder = tmp_path / "halted"
+    with pytest.raises(StoppedError, match="by its caller after step 7 of"):
+        small.run(folder, small.settings(), halt=7)
+    assert small.run(folder, small.settings()).resumed_from == 7
+    _assert_same(folder, whole)
+
+
 def test_a_second_signal_stops_at_once(small: ModuleType, tmp_path: Path) -> None:
     class Twice(_Signals):
         def batch(self, step: int, rank: int, world_size: int) -> Any:

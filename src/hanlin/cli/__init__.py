@@ -21,6 +21,7 @@ VERBS: dict[str, dict[str, str]] = {
         "demo": "the whole chain on the toy world, offline, in minutes",
         "new": "write a recipe for your own text, sized to this machine",
         "run": "start a recipe's run, or go on with it",
+        "prove": "test a stage's claims against controls, on several seeds",
         "plan": "say what a recipe costs before anything runs",
     },
     "Use a model": {
@@ -41,7 +42,8 @@ VERBS: dict[str, dict[str, str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one verb and return its exit code (0 done, 1 our fault, 2 the user's, 3 stopped)."""
+    """Run one verb and return its exit code (0 done, 1 our fault, 2 the user's, 3 stopped,
+    4 a claim failed)."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())
         return 0

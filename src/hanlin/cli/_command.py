@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
@@ -43,15 +43,22 @@ class Device(Common):
     """Where to compute: auto, cpu, cuda or mps."""
 
 
-def parse(kind: type[T], verb: str, arguments: Sequence[str], *, example: str) -> T:
-    """Read a verb's flags; leaves with code 2, naming the flag, when they do not fit."""
-    return tyro.cli(
+def parse(
+    kind: type[T], verb: str, arguments: Sequence[str], *, example: str, default: T | None = None
+) -> T:
+    """Read a verb's flags; leaves with code 2, naming the flag, when they do not fit.
+
+    `default` holds the values of flags that are not given.
+    """
+    found: Any = tyro.cli(
         kind,
         prog=f"hanlin {verb}",
         description=_description(kind, example),
         args=list(arguments),
+        default=default,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+    return cast("T", found)
 
 
 def parse_one_of(

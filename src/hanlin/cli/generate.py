@@ -7,12 +7,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from hanlin.cli._command import Device, parse, say, show
 from hanlin.config import SamplingConfig
 from hanlin.errors import UserError
+
+if TYPE_CHECKING:
+    from hanlin.api import Model
 
 __all__ = ["main"]
 
@@ -34,7 +38,7 @@ class Arguments(Device):
     reverse: bool = False
     """Write what comes before the prompt, in place of what follows it."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How the continuation is drawn."""
+    """How the continuation is drawn; what is not given is as the model proposes."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,23 +47,28 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Arguments, "generate", arguments, example=example)
     from hanlin import api
 
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     if options.reverse and options.suffix is not None:
         raise UserError("--reverse and --suffix exclude each other; give one of the two.")
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     model = api.load(options.model, device=options.device)
+    proposed = Arguments(model=options.model, sampling=model.proposed)
+    options = parse(Arguments, "generate", arguments, example=example, default=proposed)
     if options.reverse:
         text = model.reverse(prompt, **options.sampling.model_dump())
         show(options, {"prompt": prompt, "text": text}, text)
-        return 0
-    if options.suffix is not None:
+    elif options.suffix is not None:
         middle = model.complete_between(prompt, options.suffix, options.sampling)
         whole = f"{prompt}{middle.text}{options.suffix}"
         show(options, {"prompt": prompt, "suffix": options.suffix, **asdict(middle)}, whole)
-        return 0
-    if options.json:
+    elif options.json:
         completion = model.complete(prompt, options.sampling)
         show(options, {"prompt": prompt, **asdict(completion)}, "")
-        return 0
+    else:
+        _stream(model, prompt, options)
+    return 0
+
+
+def _stream(model: Model, prompt: str, options: Arguments) -> None:
     start = time.monotonic()
     print(prompt, end="", flush=True)
     written = ""
@@ -70,4 +79,3 @@ def main(arguments: Sequence[str]) -> int:
     seconds = time.monotonic() - start
     tokens = len(model.tokenizer.encode(written))
     say(f"{tokens} tokens in {seconds:.2f} s ({tokens / seconds:.0f} tokens/s)")
-    return 0

@@ -68,5 +68,11 @@ def _line(run: dict[str, Any]) -> str:
 def _details(run: dict[str, Any]) -> str:
     lines = [_line(run), f"folder   {run['folder']}"]
     for stage in run["stages"]:
-        lines.append(f"stage    {stage['name']}: step {stage['step']:,} of {stage['steps']:,}")
+        lines.append(f"stage    {stage['name']}: {_progress(stage)}")
     return "\n".join(lines)
+
+
+def _progress(stage: dict[str, Any]) -> str:
+    if not stage["steps"]:  # it learns nothing
+        return f"{stage['kind']}, {'finished' if stage['finished'] else 'not finished'}"
+    return f"step {stage['step']:,} of {stage['steps']:,}"

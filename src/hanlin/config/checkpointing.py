@@ -9,3 +9,7 @@ __all__ = ["CheckpointStageConfig"]
 
 class CheckpointStageConfig(Strict):
     """Where the copy goes that is restored and compared."""
+
+    place: str = ""
+    """A second place for the checkpoints: a folder or any fsspec URL, under which the run's and the
+    stage's names follow; empty takes the stage's own folder, which survives no lost disk."""

@@ -100,6 +100,13 @@ class Recipe(Strict):
         named = {part for other in self.stages for part in other.parts}
         return stage.parts or tuple(part for part in self.corpus.parts if part not in named)
 
+    def learnt_in(self, name: str) -> StageConfig | None:
+        """Return the stage that learnt the weights of a stage's release; None for a folder's."""
+        stage = next((stage for stage in self.stages if stage.name == name), None)
+        if stage is None or stage.learns:
+            return stage
+        return self.learnt_in(stage.from_)
+
     @field_validator("stages")
     @classmethod
     def _stages_resolve(cls, stages: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:

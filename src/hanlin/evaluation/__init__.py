@@ -6,6 +6,19 @@ returns a frozen result with `as_dict()`.
 
 from hanlin.evaluation.accuracy import next_character_accuracy
 from hanlin.evaluation.bits import Bits, BitsReport, Saving, bits_per_byte, bits_saved
+from hanlin.evaluation.closeness import (
+    Continuation,
+    Likeness,
+    distance_to_human,
+    measure_likeness,
+)
+from hanlin.evaluation.comparison import (
+    Comparison,
+    at_least,
+    at_most,
+    better_than_spread,
+    spread_of,
+)
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
 from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
@@ -26,11 +39,14 @@ from hanlin.evaluation.separation import Separation, measure_separation
 __all__ = [
     "Bits",
     "BitsReport",
+    "Comparison",
+    "Continuation",
     "DecoderScorer",
     "Fact",
     "HeldOutDocument",
     "Interval",
     "Leakage",
+    "Likeness",
     "MinimalPair",
     "MixtureScorer",
     "NgramScorer",
@@ -45,13 +61,18 @@ __all__ = [
     "Share",
     "TokenScore",
     "UniformScorer",
+    "at_least",
+    "at_most",
+    "better_than_spread",
     "bits_per_byte",
     "bits_saved",
     "bootstrap_ratio",
+    "distance_to_human",
     "encode_documents",
     "fit_direction_scorers",
     "make_facts",
     "measure_leakage",
+    "measure_likeness",
     "measure_novelty",
     "measure_pairs",
     "measure_repetition",
@@ -61,5 +82,6 @@ __all__ = [
     "read_pairs",
     "score_sentence",
     "short_language",
+    "spread_of",
     "wilson_interval",
 ]

@@ -12,6 +12,7 @@ from hanlin.models.counting import (
 from hanlin.models.decoder import Decoder
 from hanlin.models.folder import load_release, read_config, read_learnt, save_release
 from hanlin.models.presets import PRESETS, resolve_model
+from hanlin.models.proposals import propose_sampling, read_proposal
 
 __all__ = [
     "PRESETS",
@@ -25,8 +26,10 @@ __all__ = [
     "forward_flops_per_token",
     "initialise",
     "load_release",
+    "propose_sampling",
     "read_config",
     "read_learnt",
+    "read_proposal",
     "resolve_model",
     "save_release",
 ]

@@ -26,6 +26,7 @@ from hanlin.config import ModelConfig, SamplingConfig
 from hanlin.errors import ModelError
 from hanlin.models.decoder import Decoder
 from hanlin.models.names import from_released, rules, to_released
+from hanlin.models.proposals import as_proposal
 from hanlin.models.translation import from_hf_config, to_hf_config
 from hanlin.models.weights import read_weights, write_weights
 from hanlin.records import atomic_directory, write_json, write_text
@@ -142,18 +143,7 @@ def _generation_config(
         eot = tokenizer.eot_id
         settings = {"bos_token_id": eot, "eos_token_id": ends, "pad_token_id": eot}
     if sampling is not None:
-        settings |= {
-            "do_sample": sampling.temperature > 0,
-            "max_new_tokens": sampling.max_tokens,
-            "repetition_penalty": sampling.repetition_penalty,
-        }
-    if sampling is not None and sampling.temperature > 0:
-        settings |= {
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            **({"min_p": sampling.min_p} if sampling.min_p else {}),
-        }
+        settings |= as_proposal(sampling)
     return settings
 
 

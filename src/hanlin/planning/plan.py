@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
+from hanlin.errors import RecipeError
 from hanlin.planning.formulas import Hardware, flops_formula, memory_parts, stage_flops
 from hanlin.planning.phases import corpus_phases, evaluation_phases, training_phases
 from hanlin.planning.preparation import Preparation, probe_preparation
@@ -54,6 +55,7 @@ def plan(
 
     Raises:
         DataError: a source of the corpus cannot be read.
+        RecipeError: no stage learns, so that there is nothing to plan.
         UserError: a price is negative.
     """
     prices = Prices(
@@ -63,6 +65,11 @@ def plan(
         currency=currency,
         date=price_date,
     )
+    if not any(stage.learns for stage in recipe.stages):
+        raise RecipeError(
+            f"No stage of the recipe {recipe.name!r} learns; what the others take cannot be "
+            "planned. Just run it."
+        )
     found = corpus or estimate_corpus(recipe.corpus, base)
     planner = _Planner(recipe, found, prices)
     if hardware is not None or not probe:
@@ -130,6 +137,11 @@ class _Planner:
             f"The text supports fewer than {wanted:,} entries; {around.vocab_size:,} were tried. "
             "Set tokenizer.vocab_size lower, or the run will be refused.",
         )
+
+    def _unplanned(self) -> tuple[str, ...]:
+        """Name the stages that learn nothing: they take minutes at most and are not planned."""
+        names = [stage.name for stage in self.recipe.stages if not stage.learns]
+        return (f"Not in this plan: {', '.join(names)}, which learn nothing.",) if names else ()
 
     def obstacle(self) -> str:
         """Say why the model cannot be tried here; empty where it can."""
@@ -228,7 +240,7 @@ class _Planner:
             phases=phases,
             prices=self.prices,
             basis=basis,
-            notes=(*notes, *_warnings(stages)),
+            notes=(*notes, *_warnings(stages), *self._unplanned()),
         )
 
 

@@ -7,8 +7,8 @@ texts that it writes freely, beside the same measures of held-out human text.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,10 @@ from hanlin.evaluation import (
 from hanlin.generation import Engine
 from hanlin.models import count_parameters, flops_per_token
 from hanlin.models.ngram import KneserNey
-from hanlin.records import sha256_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.prepare import training_texts
-from hanlin.stages import StageContext, StageResult
+from hanlin.stages import StageContext, StageResult, prepare_ngram
 from hanlin.text import find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
 from hanlin.training import TrainingResult
@@ -44,15 +43,12 @@ __all__ = [
     "describe_samples",
     "load_ngram",
     "measure_scorers",
-    "prepare_ngram",
 ]
 
 _ACCURACY_POSITIONS = 1000
 
 
-def assess(
-    context: StageContext, result: StageResult, folder: RunFolder, console: Console
-) -> dict[str, Any]:
+def assess(context: StageContext, result: StageResult, console: Console) -> dict[str, Any]:
     """Return a stage's figures, as they go into its result.json."""
     parameters = count_parameters(result.model.config)
     figures = {
@@ -66,9 +62,11 @@ def assess(
         return figures
     figures |= _describe_training(result.model.config, result.training)
     figures["flops"] += result.figures.get("extra_flops", 0)
+    began = time.monotonic()
     with console.phase("Measuring on the test split"):
-        measured = _evaluate(context, result, folder, console)
+        measured = _evaluate(context, result)
         figures["evaluation"] = {"validation": result.training.evaluation, **measured}
+    figures["measuring_seconds"] = time.monotonic() - began
     return figures
 
 
@@ -81,34 +79,6 @@ def _describe_training(shape: ModelConfig, training: TrainingResult) -> dict[str
         "tokens_per_second": training.tokens / max(training.seconds, 1e-9),
         "skipped": training.skipped,
     }
-
-
-def prepare_ngram(context: StageContext, folder: RunFolder, console: Console) -> KneserNey | None:
-    """Return the run's n-gram baseline, fitted on the training tokens unless it is there."""
-    settings = context.recipe.evaluation
-    if not settings.ngram_order:
-        return None
-    wanted = sha256_json(
-        [
-            settings.ngram_order,
-            settings.ngram_tokens,
-            context.fingerprints["corpus"],
-            context.fingerprints["tokenizer"],
-        ]
-    )
-    place = folder.ngram / wanted[:12]
-    if (place / "config.json").exists():
-        return KneserNey.load(place)
-    with console.phase(f"Fitting the Kneser-Ney baseline of order {settings.ngram_order}"):
-        documents = _training_tokens(context, settings.ngram_tokens)
-        model = KneserNey.fit(
-            documents,
-            settings.ngram_order,
-            context.tokenizer.vocab_size,
-            eot_id=context.tokenizer.eot_id,
-        )
-        model.save(place)
-    return model
 
 
 def measure_scorers(
@@ -170,11 +140,9 @@ def load_ngram(folder: RunFolder) -> KneserNey | None:
     return KneserNey.load(places[-1].parent) if places else None
 
 
-def _evaluate(
-    context: StageContext, result: StageResult, folder: RunFolder, console: Console
-) -> dict[str, Any]:
+def _evaluate(context: StageContext, result: StageResult) -> dict[str, Any]:
     documents = context.held_out_documents("test")
-    ngram = prepare_ngram(context, folder, console)
+    ngram = prepare_ngram(context)
     scorers: dict[str, Scorer] = {
         "test": DecoderScorer(result.model, eot_id=context.tokenizer.eot_id)
     }
@@ -227,14 +195,3 @@ def _human_texts(context: StageContext, counts: dict[str, int]) -> dict[str, lis
             if group is not None and len(group) < counts[short_language(document.language)]:
                 group.append(document.text[:1000])
     return {language: group for language, group in groups.items() if group}
-
-
-def _training_tokens(context: StageContext, limit: int) -> Iterator[np.ndarray[Any, Any]]:
-    taken = 0
-    for stream in context.streams:
-        starts = stream.documents["start"].tolist()
-        for start, end in itertools.pairwise([*starts, stream.num_tokens]):
-            if taken >= limit:
-                return
-            taken += end - start
-            yield stream.read(start + 1, end - start - 1)

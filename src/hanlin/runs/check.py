@@ -16,8 +16,8 @@ def check_recipe(recipe: Recipe) -> None:
 
     Raises:
         RecipeError: a stage starts from what is not there, replays what nobody read before it,
-            inherits an optimiser that does not fit, a batch is shorter than one row, or the
-            tokenizer's folder holds none.
+            inherits an optimiser that does not fit, or compares with what is left out; a batch is
+            shorter than one row, or the tokenizer's folder holds none.
         ModelError: the preset is unknown, or the shape is impossible.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
@@ -39,6 +39,30 @@ def check_recipe(recipe: Recipe) -> None:
                 f"{stage.learning.batch_tokens}, less than one row of model.context_length "
                 f"{context}. Set batch_tokens to {context} or more, or shorten the context."
             )
+        _check_what_learns_nothing(recipe, stage)
+
+
+def _check_what_learns_nothing(recipe: Recipe, stage: StageConfig) -> None:
+    if stage.kind == "generate" and not recipe.evaluation.ngram_order:
+        raise RecipeError(
+            f"The stage {stage.name!r} judges texts by the n-gram baseline, and "
+            "evaluation.ngram_order is 0. Set it to 3 or more."
+        )
+    if stage.kind != "checkpoint":
+        return
+    source = recipe.learnt_in(stage.from_)
+    if source is None:
+        raise RecipeError(
+            f"The stage {stage.name!r} starts from {stage.from_!r}, which no stage of this recipe "
+            "learnt, so that there are no checkpoints. Name a stage in `from`."
+        )
+    training = source.learning
+    if training.checkpoint.every_steps >= training.num_steps:
+        raise RecipeError(
+            f"The stage {stage.name!r} needs a checkpoint of {source.name!r} from before its last "
+            f"step, but training.checkpoint.every_steps is {training.checkpoint.every_steps} of "
+            f"{training.num_steps} steps. Lower it."
+        )
 
 
 def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:

@@ -46,4 +46,5 @@ def _state(folder: RunFolder, stages: list[dict[str, Any]]) -> str:
     if all(stage["finished"] for stage in stages):
         return "finished"
     current = next(stage for stage in stages if not stage["finished"])
-    return f"stopped in {current['name']} at step {current['step']:,}"
+    where = f" at step {current['step']:,}" if current["steps"] else ""
+    return f"stopped in {current['name']}{where}"

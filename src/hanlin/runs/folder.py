@@ -6,6 +6,7 @@ runs/NAME/
   tokenizer/    ngram/
   stages/1-base/{checkpoints/, model/, result.json}
   model/        the newest release          report.html, report.md
+  proofs/base/  the arms of a proof, each a run of its own over this run's corpus
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class RunFolder:
     """The paths of one run."""
 
     root: Path
+    shared: Path | None = None
+    """The run whose corpus, tokenizer and n-gram baseline it uses; None for its own."""
 
     @property
     def recipe(self) -> Path:
@@ -37,17 +40,17 @@ class RunFolder:
     @property
     def corpus(self) -> Path:
         """The cleaned corpus."""
-        return self.root / "corpus"
+        return (self.shared or self.root) / "corpus"
 
     @property
     def tokenizer(self) -> Path:
         """The tokenizer."""
-        return self.root / "tokenizer"
+        return (self.shared or self.root) / "tokenizer"
 
     @property
     def ngram(self) -> Path:
         """The n-gram baseline."""
-        return self.root / "ngram"
+        return (self.shared or self.root) / "ngram"
 
     @property
     def model(self) -> Path:
@@ -58,6 +61,15 @@ class RunFolder:
     def metrics(self) -> Path:
         """A line a logged step."""
         return self.root / "metrics.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        """Claims, controls and verdicts."""
+        return self.root / "ledger.jsonl"
+
+    def proof(self, stage: str) -> Path:
+        """The folder of a stage's proof."""
+        return self.root / "proofs" / stage
 
     def tokens(self, part: str, split: str) -> Path:
         """The token shards of one split of one part."""

@@ -23,6 +23,7 @@ from hanlin.runs.assess import assess
 from hanlin.runs.check import check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
+from hanlin.runs.measured import record_claims
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
 from hanlin.runs.publish import publish_release
 from hanlin.runs.report import write_report
@@ -31,7 +32,7 @@ from hanlin.text import Manifest, load_manifest
 from hanlin.tokenizers import Tokenizer, load_tokenizer
 from hanlin.training import Quiet, World, choose_display, join_world
 
-__all__ = ["run_recipe"]
+__all__ = ["require_finished", "run_prepared", "run_recipe"]
 
 _NO_WEIGHT = {
     *("checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"),
@@ -72,6 +73,43 @@ def run_recipe(
         _Run(recipe, folder, device, spoken, world).work(stages)
 
 
+def run_prepared(
+    recipe: Recipe, folder: RunFolder, *, device: str, console: Console, world: World
+) -> None:
+    """Run a recipe with absolute paths over the corpus, tokenizer and shards of another run.
+
+    Raises:
+        RunError, StoppedError: as `run_recipe`.
+    """
+    spoken = console if world.first else Console(quiet=True)
+    run = _Run(recipe, folder, device, spoken, world)
+    world.on_first(lambda: write_text(folder.recipe, dump_recipe(recipe)))
+    run.work_prepared(recipe.stages)
+
+
+def require_finished(recipe: Recipe, folder: RunFolder, *, base: Path, until: str) -> Recipe:
+    """Return the recipe with absolute paths if its stages up to `until` are finished in a run.
+
+    Raises:
+        RecipeError: there is no such stage.
+        RunError: one is not finished, or was made from other settings.
+    """
+    stages = _stages_until(recipe, until)
+    recipe = _with_absolute_paths(recipe, base)
+    folder.must_exist()
+    run = _Run(recipe, folder, "auto", Console(quiet=True), World())
+    for number, stage in enumerate(stages, start=1):
+        finished = _read_result(folder.stage(number, stage.name))
+        if finished is None:
+            raise RunError(
+                f"The stage {stage.name!r} of {folder.root} is not finished. First give the "
+                f"command: hanlin run {folder.recipe} --run {folder.root} --until {until}"
+            )
+        tokenizer, manifest = load_tokenizer(folder.tokenizer), load_manifest(folder.corpus)
+        run.refuse_other_inputs(stage, finished["inputs"], run.inputs(stage, tokenizer, manifest))
+    return recipe
+
+
 @dataclass(frozen=True)
 class _Run:
     recipe: Recipe
@@ -83,15 +121,19 @@ class _Run:
     def work(self, stages: tuple[StageConfig, ...]) -> None:
         """Prepare, then run the stages that are not finished."""
         self.world.on_first(self._prepare)
+        self.work_prepared(stages)
+        self.world.on_first(self._conclude)
+
+    def work_prepared(self, stages: tuple[StageConfig, ...]) -> None:
+        """Run the stages that are not finished, over a corpus that is there."""
         tokenizer = load_tokenizer(self.folder.tokenizer)
         manifest = load_manifest(self.folder.corpus)
         for number, stage in enumerate(stages, start=1):
-            inputs = self._inputs(stage, tokenizer, manifest)
+            inputs = self.inputs(stage, tokenizer, manifest)
             if self.world.on_first(partial(self._is_finished, number, stage, inputs)):
                 self.console.say(f"Stage {stage.name}: finished before, nothing to do")
                 continue
             self._stage(number, stage, tokenizer, inputs)
-        self.world.on_first(self._conclude)
 
     def _prepare(self) -> None:
         self.folder.event("begin", recipe=self.recipe.name, environment=describe_machine())
@@ -125,8 +167,9 @@ class _Run:
         self.world.on_first(lambda: self._finish(context, result, inputs))
 
     def _finish(self, context: StageContext, result: StageResult, inputs: dict[str, Any]) -> None:
-        figures = assess(context, result, self.folder, self.console)
+        figures = assess(context, result, self.console)
         publish_release(context.folder / "model", self.folder.model)
+        record_claims(self.recipe, context.stage, result, figures, inputs, self.folder)
         write_json(context.folder / "result.json", {**figures, "inputs": inputs})
         self.folder.event("stage ends", stage=context.stage.name)
 
@@ -139,10 +182,10 @@ class _Run:
         if finished is None:
             self.folder.event("stage begins", stage=stage.name)
             return False
-        self._refuse_other_inputs(stage, finished["inputs"], inputs)
+        self.refuse_other_inputs(stage, finished["inputs"], inputs)
         return True
 
-    def _inputs(
+    def inputs(
         self, stage: StageConfig, tokenizer: Tokenizer, manifest: Manifest
     ) -> dict[str, Any]:
         """Everything that a stage's release follows from."""
@@ -190,7 +233,7 @@ class _Run:
                     "recipe. Put it back, or start a new run with --run."
                 )
 
-    def _refuse_other_inputs(
+    def refuse_other_inputs(
         self, stage: StageConfig, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
         differences = _differences(old, new)

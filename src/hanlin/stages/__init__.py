@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
+from hanlin.stages.baseline import prepare_ngram
+from hanlin.stages.checkpoint import run_checkpoint
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.generate import run_generate
 from hanlin.stages.language import run_language
 
-__all__ = ["StageContext", "StageResult", "run_stage"]
+__all__ = ["StageContext", "StageResult", "prepare_ngram", "run_stage"]
 
-_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {"language": run_language}
+_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
+    "language": run_language,
+    "generate": run_generate,
+    "checkpoint": lambda context: run_checkpoint(context, run_stage),
+}
 
 
 def run_stage(context: StageContext) -> StageResult:

@@ -14,6 +14,7 @@ from hanlin.data import Order, TokenStream, open_shards, rows_of
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, read_learnt, resolve_model
 from hanlin.objectives import Markers
+from hanlin.records import LedgerEntry
 from hanlin.stages.mixing import mixed_order
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
@@ -49,6 +50,8 @@ class StageContext:
     """What the weights follow from, as JSON values by name."""
     device: str
     """Where to compute, as `--device` says it."""
+    halt: int = 0
+    """The step after which training stops as at a signal; 0 goes on to the end."""
 
     @property
     def training(self) -> TrainingConfig:
@@ -73,6 +76,11 @@ class StageContext:
         before = read_learnt(self.start) if self.start else ()
         own = self.stage.augment.shares if self.stage.augment else ()
         return tuple(dict.fromkeys([*before, *own]))
+
+    @property
+    def ngram(self) -> Path:
+        """Where the n-gram baselines lie: beside the corpus that they were counted on."""
+        return self.corpus.parent / "ngram"
 
     def row_length(self, model: Decoder) -> int:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
@@ -152,3 +160,5 @@ class StageResult:
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What the stage measured of itself, as JSON values; `extra_flops` are the operations that it
     spent besides its own training tokens (teachers, sampling), over all steps."""
+    claims: Sequence[LedgerEntry] = ()
+    """What the stage proved by itself, for the ledger."""

@@ -46,6 +46,7 @@ def learn(
         events=context.events,
         device=context.device,
         inherit=context.inherited,
+        halt=context.halt,
     )
 
 

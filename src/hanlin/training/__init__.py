@@ -1,7 +1,14 @@
 """The one training loop, its optimisers, its guards and its checkpoints."""
 
 from hanlin.training.allocator import keep_buffers
-from hanlin.training.checkpoint import CheckpointStore, Snapshot, find_fault, read_snapshot
+from hanlin.training.backup import Backup
+from hanlin.training.checkpoint import (
+    CheckpointStore,
+    Snapshot,
+    find_fault,
+    name_of,
+    read_snapshot,
+)
 from hanlin.training.device import Placement, choose_placement, cpu_has_bf16, measure_peak_flops
 from hanlin.training.distributed import World, join_world
 from hanlin.training.loop import train
@@ -12,6 +19,7 @@ from hanlin.training.schedule import learning_rate_share
 from hanlin.training.session import Batches, TrainingResult
 
 __all__ = [
+    "Backup",
     "Batches",
     "CheckpointStore",
     "Display",
@@ -32,6 +40,7 @@ __all__ = [
     "keep_buffers",
     "learning_rate_share",
     "measure_peak_flops",
+    "name_of",
     "orthogonalise",
     "read_snapshot",
     "train",

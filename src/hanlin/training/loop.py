@@ -66,6 +66,7 @@ def train(
     metrics: Path | None = None,
     events: Path | None = None,
     inherit: Path | None = None,
+    halt: int = 0,
 ) -> TrainingResult:
     """Train `model` in place, going on from the last whole checkpoint in `folder` if there is one.
 
@@ -88,9 +89,10 @@ def train(
         metrics: file of metrics; `folder`/metrics.jsonl by default.
         events: file of events; `folder`/events.jsonl by default.
         inherit: `checkpoints/` of another training, whose optimiser a new one begins with.
+        halt: stop after this step as at a signal, the state saved; 0 goes on to the end.
 
     Raises:
-        StoppedError: a signal came; the state is saved.
+        StoppedError: a signal came, or `halt` was reached; the state is saved.
         RunError: the checkpoint belongs to other settings, or the folder cannot be used.
         CheckpointError: no checkpoint is whole, or the state could not be saved at a stop.
         HanlinError: too many steps in a row were skipped, or memory ran out.
@@ -132,6 +134,7 @@ def train(
             evaluate=evaluate,
             sample=sample,
             inherit=inherit,
+            halt=halt,
         )
         session.restore()
         session.run(stop)

@@ -78,6 +78,8 @@ class Session:
     sample: Hook | None
     inherit: Path | None = None
     """Checkpoints of another stage whose optimiser this one begins with."""
+    halt: int = 0
+    """The step after which it stops as at a signal; 0 for none."""
     step: int = 0
     resumed_from: int = 0
     evaluation: dict[str, Any] = field(default_factory=dict)
@@ -120,8 +122,9 @@ class Session:
             self._after(outcome)
             # One process alone need not wait for the others to hear of the signal.
             stopping = outcome.stop or (self.world.size == 1 and bool(stop.name))
-            if stopping and self.step < self.config.num_steps:
-                self._stop(stop.name)
+            halting = self.step == self.halt
+            if (stopping or halting) and self.step < self.config.num_steps:
+                self._stop(stop.name or ("its caller" if halting else ""))
 
     def finish(self) -> TrainingResult:
         """Give the model its fp32 weights back and say what came of it."""

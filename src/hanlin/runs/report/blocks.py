@@ -12,12 +12,14 @@ from typing import Literal
 __all__ = [
     "AXES",
     "Block",
+    "Chain",
     "Chart",
     "Code",
     "Figure",
     "Figures",
     "Fold",
     "Line",
+    "Link",
     "Prose",
     "Reference",
     "Report",
@@ -95,6 +97,28 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A stage in the chain, or a folder outside that one starts from."""
+
+    name: str
+    kind: str
+    """The stage's kind; empty for a folder outside."""
+    start: str = ""
+    """What it starts from; empty starts anew."""
+    teachers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What it read and what was measured, a line each."""
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The stages and what starts from what, in order."""
+
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A text that the model wrote after a prompt."""
 
@@ -128,7 +152,7 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
-Block = Prose | Figures | Table | Chart | Samples | Code | Fold
+Block = Prose | Figures | Table | Chart | Chain | Samples | Code | Fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.runs.report import blocks
+from hanlin.runs.report.chain_svg import chain_svg
 from hanlin.runs.report.chart import SMOOTHING, chart_svg
 from hanlin.runs.report.words import text_language
 
@@ -94,6 +95,8 @@ def _block(block: blocks.Block) -> Iterator[str]:
             yield "</dl>"
         case blocks.Table():
             yield _table(block)
+        case blocks.Chain():
+            yield f'<div class="chain">{_printable(chain_svg(block))}</div>'
         case blocks.Samples():
             yield from _samples(block)
         case blocks.Code(text):
@@ -215,7 +218,11 @@ def _hash(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(_UNPRINTABLE.sub("\ufffd", text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def _prose(text: str) -> str:

@@ -54,10 +54,21 @@ def final_samples(facts: RunFacts) -> Section | None:
     step = number(last.get("step"))
     title = f"After step {exact(step)}" if step is not None else "At the end"
     blocks = [Samples(title, items)] if items else []
+    blocks.extend(_as_chosen(facts))
     free = tuple(Sample("", "", text) for text in _free_texts(facts)[:_SHOWN_FREE])
     if free:
         blocks.append(Samples("Written without a prompt, the first of them", free, clipped=True))
     return Section("final", "Final samples", tuple(blocks)) if blocks else None
+
+
+def _as_chosen(facts: RunFacts) -> list[Samples]:
+    """Return what was written with the sampling that the newest generate stage chose."""
+    for stage in reversed(facts.stages):
+        written = tables(stage.result.get("samples"))
+        items = tuple(Sample("", *_texts(entry)) for entry in written[:_SHOWN_FREE])
+        if items:
+            return [Samples(f"With the chosen sampling · {stage.name}", items, clipped=True)]
+    return []
 
 
 def _free_texts(facts: RunFacts) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from hanlin.planning.units import count, duration, exact
 from hanlin.runs.report import blocks
+from hanlin.runs.report.chain_svg import chain_text
 from hanlin.runs.report.curves import Point, thin
 
 __all__ = ["render_markdown"]
@@ -46,8 +47,8 @@ def _block(block: blocks.Block) -> Iterator[str]:
             yield from _chart(block)
         case blocks.Samples():
             yield from _samples(block)
-        case blocks.Code(text, language):
-            yield from _fence(text, language)
+        case blocks.Code() | blocks.Chain():
+            yield from _verbatim(block)
         case blocks.Fold(summary, inner):
             yield from (f"### {_inline(summary)}", "")
             for each in inner:
@@ -98,6 +99,12 @@ def _samples(block: blocks.Samples) -> Iterator[str]:
         if item.heading:
             yield from (_inline(item.heading), "")
         yield from _fence(item.prompt + item.text, "text")
+
+
+def _verbatim(block: blocks.Code | blocks.Chain) -> Iterator[str]:
+    if isinstance(block, blocks.Chain):
+        return _fence(chain_text(block), "text")
+    return _fence(block.text, block.language)
 
 
 def _fence(text: str, language: str) -> Iterator[str]:

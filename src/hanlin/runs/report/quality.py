@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hanlin.planning.units import exact
 from hanlin.runs.report.blocks import Block, Prose, Section
 from hanlin.runs.report.blocks import Table as TableBlock
-from hanlin.runs.report.facts import RunFacts, Stage, Table, table
+from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table
+from hanlin.runs.report.facts import tables as tables_of
 from hanlin.runs.report.words import (
     by_language,
     generic_table,
@@ -23,7 +25,10 @@ __all__ = ["claims", "evaluation"]
 
 _SPLITS = ("test", "validation")
 _BASELINES = ("ngram", "uniform")
-_LEDGER_FIRST = ("claim", "control", "value", "verdict")
+_LEDGER_FIRST = ("claim", "verdict", "values", "control", "control_values", "spread")
+_LEDGER_LAST = ("threshold", "stage", "seeds", "metric", "flops", "time", "command")
+_LEDGER_LEFT_OUT = ("inputs",)
+_SAME_CLAIM = ("stage", "claim", "metric")
 
 
 def evaluation(facts: RunFacts) -> Section | None:
@@ -37,19 +42,29 @@ def evaluation(facts: RunFacts) -> Section | None:
 
 
 def claims(facts: RunFacts) -> Section | None:
-    """Return the ledger: each claim with its control, its value and its verdict."""
-    if not facts.ledger:
+    """Return the ledger's last word on each claim, with its control, values and verdict."""
+    entries = _newest(facts.ledger)
+    if not entries:
         return None
-    rest = dict.fromkeys(key for entry in facts.ledger for key in entry)
+    rest = dict.fromkeys(key for entry in entries for key in entry)
     keys = [key for key in _LEDGER_FIRST if key in rest]
-    keys += [key for key in rest if key not in keys]
+    later = [key for key in _LEDGER_LAST if key in rest]
+    keys += [key for key in rest if key not in (*keys, *later, *_LEDGER_LEFT_OUT)] + later
     rows = tuple(
-        tuple(say(key, entry[key]) if key in entry else "—" for key in keys)
-        for entry in facts.ledger
+        tuple(say(key, entry[key]) if key in entry else "—" for key in keys) for entry in entries
     )
     block = TableBlock(tuple(label(key) for key in keys), rows)
-    lead = "A claim stands only beside its control; a failed one is shown as failed."
+    lead = (
+        "A claim stands only beside its control; a failed one is shown as failed. One run alone "
+        "tests nothing; `hanlin prove` does."
+    )
     return Section("claims", "Claims", (block,), lead)
+
+
+def _newest(ledger: list[Table]) -> list[Table]:
+    """Return the last line about each claim: a proof stands in the place of what a run wrote."""
+    found = {tuple(str(entry.get(key)) for key in _SAME_CLAIM): entry for entry in ledger}
+    return list(found.values())
 
 
 def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
@@ -68,10 +83,23 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
     for name, value in whole.items():
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
             tables.append(_other(f"{label(name).capitalize()}{suffix}", value))
+    tables.extend(_samplers(stage, suffix))
     loose = {key: v for key, v in whole.items() if not isinstance(v, dict) and key != "samples"}
     if loose:
         tables.append(generic_table(loose, f"Other results{suffix}"))
     return tables
+
+
+def _samplers(stage: Stage, suffix: str) -> list[Block]:
+    """Return the samplers that a generate stage tried, nearest to human text first."""
+    tried = [s for s in tables_of(stage.result.get("samplers")) if number(s.get("distance"))]
+    tried.sort(key=lambda sampler: number(sampler["distance"]) or 0.0)
+    if not tried:
+        return []
+    keys = [key for key, value in tried[0].items() if number(value) is not None]
+    rows = tuple(tuple(exact(number(s.get(key)) or 0.0) for key in keys) for s in tried)
+    headers = tuple("distance to human text" if k == "distance" else label(k) for k in keys)
+    return [TableBlock(headers, rows, f"Ways of drawing that were compared{suffix}")]
 
 
 def _first_split(whole: Table) -> str:

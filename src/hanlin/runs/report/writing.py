@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hanlin.errors import RunError
 from hanlin.records import write_text
-from hanlin.runs.report import conduct, learning, overview, quality, sources
+from hanlin.runs.report import chain, conduct, learning, overview, quality, sources
 from hanlin.runs.report.blocks import Report
 from hanlin.runs.report.facts import RunFacts, read_run
 from hanlin.runs.report.html import render_html
@@ -49,6 +49,7 @@ def build_report(facts: RunFacts) -> Report:
     """Put the sections in their order; a section without content is left out."""
     sections = (
         overview.key_figures(facts),
+        chain.chain(facts),
         learning.curves(facts),
         learning.samples_over_time(facts),
         learning.final_samples(facts),

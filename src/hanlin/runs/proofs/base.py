@@ -1,0 +1,55 @@
+"""What a proof is made of: arms that are run, and claims that compare one arm with another.
+
+An arm is a list of stages; the last one is measured. Arms differ in the one thing that a claim is
+about and spend the same operations, teachers and sampling among them. Where an arm has several
+rates, the best on *validation* text is taken, and only that one is judged, on *test* text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hanlin.config import StageConfig
+from hanlin.evaluation import Comparison
+
+__all__ = ["Arm", "Claim", "Proof"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """Stages that are run in order from what the run has finished; the last is measured."""
+
+    name: str
+    stages: tuple[StageConfig, ...]
+    rates: tuple[float, ...] = (1.0,)
+    """Factors on the learning rates of the last stage, tried with the first seed."""
+    chosen_by: str = "evaluation.validation.*.bits_per_byte"
+    """The figure whose lowest mean chooses the rate; it must not be one that is judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence that can be wrong, and when it is right."""
+
+    sentence: str
+    """Where the figure has a `*`, `{language}` in the sentence names the language."""
+    arm: str
+    """The arm that it is about."""
+    control: str
+    """The arm that it is compared with; it may be the same one, with another figure."""
+    figure: str
+    """A dotted path into result.json; `*` stands for each language, a claim each."""
+    rule: Comparison
+    """When it holds."""
+    control_figure: str = ""
+    """The control's figure, where it is another."""
+    control_name: str = ""
+    """The control in words; the arm's name unless given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The arms and claims of one stage."""
+
+    arms: tuple[Arm, ...]
+    claims: tuple[Claim, ...]

@@ -1,0 +1,60 @@
+"""The n-gram baseline of a run: counted once on the training tokens, then read again.
+
+It stands beside every model that is measured, and scores texts that a model wrote: it learnt from
+the same tokens by other means.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from hanlin.models.ngram import KneserNey
+from hanlin.records import sha256_json
+from hanlin.stages.context import StageContext
+
+__all__ = ["prepare_ngram"]
+
+
+def prepare_ngram(context: StageContext) -> KneserNey | None:
+    """Return the run's baseline, fitted unless it is there; None where the recipe has none."""
+    settings = context.recipe.evaluation
+    if not settings.ngram_order:
+        return None
+    wanted = sha256_json(
+        [
+            settings.ngram_order,
+            settings.ngram_tokens,
+            context.fingerprints["corpus"],
+            context.fingerprints["tokenizer"],
+        ]
+    )
+    place = context.ngram / wanted[:12]
+    if (place / "config.json").exists():
+        return KneserNey.load(place)
+    began = time.monotonic()
+    context.say(f"Fitting the Kneser-Ney baseline of order {settings.ngram_order} ...")
+    model = KneserNey.fit(
+        _training_tokens(context, settings.ngram_tokens),
+        settings.ngram_order,
+        context.tokenizer.vocab_size,
+        eot_id=context.tokenizer.eot_id,
+    )
+    model.save(place)
+    context.say(f"Fitting the baseline: done in {time.monotonic() - began:.1f} s")
+    return model
+
+
+def _training_tokens(context: StageContext, limit: int) -> Iterator[np.ndarray[Any, Any]]:
+    taken = 0
+    for stream in context.streams:
+        starts = stream.documents["start"].tolist()
+        for start, end in itertools.pairwise([*starts, stream.num_tokens]):
+            if taken >= limit:
+                return
+            taken += end - start
+            yield stream.read(start + 1, end - start - 1)
