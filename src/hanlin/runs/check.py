@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from hanlin.config import Recipe, StageConfig
+from hanlin.config import DistilConfig, ModelConfig, Recipe, StageConfig
 from hanlin.errors import RecipeError
-from hanlin.models import resolve_model
+from hanlin.models import read_config, resolve_model
+from hanlin.models.growth import check_growth, check_shrinkage, target_shape
+from hanlin.stages import check_context, check_tokenizer, row_length
+from hanlin.tokenizers import load_tokenizer
 
 __all__ = ["check_recipe"]
 
@@ -17,7 +21,8 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         RecipeError: a stage starts from what is not there, a batch is shorter than one row, or the
             tokenizer's folder holds none.
-        ModelError: the preset is unknown, or the shape is impossible.
+        ModelError: the preset is unknown, or the shape is impossible, or cannot be grown to.
+        TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
         raise RecipeError(
@@ -25,17 +30,18 @@ def check_recipe(recipe: Recipe) -> None:
             "does, or leave it out to train a tokenizer."
         )
     vocab_size = 0 if recipe.tokenizer.path else recipe.tokenizer.vocab_size
-    context = resolve_model(recipe.model, vocab_size or 1).context_length
-    for number, stage in enumerate(recipe.stages):
-        earlier = [other.name for other in recipe.stages[:number]]
+    resolve_model(recipe.model, vocab_size or 1)
+    shapes: dict[str, ModelConfig | None] = {}
+    for stage in recipe.stages:
         for name in (stage.from_, *stage.teachers):
-            _check_release(stage, name, earlier)
-        if stage.learns and not stage.from_ and stage.learning.batch_tokens < context:
-            raise RecipeError(
-                f"The stage {stage.name!r} has training.batch_tokens "
-                f"{stage.learning.batch_tokens}, less than one row of model.context_length "
-                f"{context}. Set batch_tokens to {context} or more, or shorten the context."
-            )
+            _check_release(stage, name, list(shapes))
+        if stage.kind == "distil":
+            _check_tokenizers(recipe, stage, shapes)
+        shapes[stage.name] = shape = _shape_of(recipe, stage, shapes, vocab_size or 1)
+        if shape is not None and stage.learns and not stage.from_:
+            _check_batch(stage, shape.context_length)
+        if shape is not None:
+            _check_teachers(recipe, stage, shape, shapes)
 
 
 def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:
@@ -47,3 +53,58 @@ def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:
             f"The stage {stage.name!r} names {name!r}, which is neither an earlier "
             f"stage ({known}) nor a folder with a config.json."
         )
+
+
+def _check_batch(stage: StageConfig, context: int) -> None:
+    if stage.learning.batch_tokens < context:
+        raise RecipeError(
+            f"The stage {stage.name!r} has training.batch_tokens "
+            f"{stage.learning.batch_tokens}, less than one row of model.context_length "
+            f"{context}. Set batch_tokens to {context} or more, or shorten the context."
+        )
+
+
+def _check_tokenizers(recipe: Recipe, stage: StageConfig, earlier: Mapping[str, object]) -> None:
+    """Compare the tokenizers of releases from elsewhere with the run's, where that is known yet."""
+    if not recipe.tokenizer.path:
+        return  # it is trained by the run; the stage compares before it starts
+    tokenizer = load_tokenizer(Path(recipe.tokenizer.path))
+    for name in (stage.from_, *stage.teachers):
+        if name and name not in earlier:
+            check_tokenizer(Path(name), tokenizer)
+
+
+def _check_teachers(
+    recipe: Recipe,
+    stage: StageConfig,
+    shape: ModelConfig,
+    shapes: Mapping[str, ModelConfig | None],
+) -> None:
+    length = row_length(stage.model or recipe.model, shape)
+    for name in stage.teachers:
+        teacher = _known_shape(name, shapes)
+        if teacher is not None:
+            check_context(name, teacher, length)
+
+
+def _known_shape(name: str, shapes: Mapping[str, ModelConfig | None]) -> ModelConfig | None:
+    return shapes[name] if name in shapes else read_config(Path(name))
+
+
+def _shape_of(
+    recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ModelConfig | None], vocab_size: int
+) -> ModelConfig | None:
+    """Return the shape that a stage releases; None where only the stage itself knows."""
+    if not stage.from_:
+        return resolve_model(stage.model or recipe.model, vocab_size)
+    start = _known_shape(stage.from_, shapes)
+    if start is None or stage.kind not in ("distil", "language"):
+        return None
+    if stage.kind == "language" or stage.model is None:
+        return start
+    shape = target_shape(stage.model, start)
+    if shape.num_layers < start.num_layers:
+        check_shrinkage(start, shape)
+    else:
+        check_growth(start, shape, (stage.distil or DistilConfig()).depth)
+    return shape

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
-from hanlin.stages.context import StageContext, StageResult
-from hanlin.stages.distil import run_distil
+from hanlin.stages.context import StageContext, StageResult, row_length
+from hanlin.stages.distil import check_context, check_tokenizer, run_distil
 from hanlin.stages.language import run_language
 
-__all__ = ["StageContext", "StageResult", "run_stage"]
+__all__ = [
+    "StageContext",
+    "StageResult",
+    "check_context",
+    "check_tokenizer",
+    "row_length",
+    "run_stage",
+]
 
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
     "distil": run_distil,

@@ -25,7 +25,7 @@ from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.learning import learn, release
 from hanlin.tokenizers import Tokenizer, load_tokenizer
 
-__all__ = ["check_tokenizer", "run_distil"]
+__all__ = ["check_context", "check_tokenizer", "run_distil"]
 
 
 def run_distil(context: StageContext) -> StageResult:
@@ -62,6 +62,16 @@ def check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     )
 
 
+def check_context(name: str, teacher: ModelConfig, length: int) -> None:
+    """Raise ModelError unless a teacher can read training rows of `length` tokens."""
+    if teacher.context_length < length:
+        raise ModelError(
+            f"The teacher {name} reads {teacher.context_length} tokens, and the rows of this "
+            f"stage have {length}. Set the stage's model.context_length to "
+            f"{teacher.context_length} or less."
+        )
+
+
 def _begin(context: StageContext, config: DistilConfig) -> Decoder:
     """Return the student as training begins with it."""
     model = context.model()
@@ -81,12 +91,7 @@ def _check_teacher(folder: Path, teacher: Decoder, student: Decoder, length: int
             f"The teacher {folder} has {theirs.vocab_size} rows in its vocabulary and the student "
             f"{ours.vocab_size}. Leave vocab_size out of the stage's `model`."
         )
-    if theirs.context_length < length:
-        raise ModelError(
-            f"The teacher {folder} reads {theirs.context_length} tokens, and the rows of this "
-            f"stage have {length}. Set the stage's model.context_length to "
-            f"{theirs.context_length} or less."
-        )
+    check_context(str(folder), theirs, length)
 
 
 def _bridges(
