@@ -15,6 +15,8 @@ from hanlin.models.growth import grow, target_shape
 from hanlin.models.taps import Tap, tapped_hidden
 from hanlin.objectives import Bridges, Distillation, Loss, NextToken
 from hanlin.objectives.hints import hint_distance, pair_layers, relation_divergence
+from hanlin.objectives.next_token import TokenBatch
+from hanlin.objectives.own_text import write_on
 from hanlin.objectives.soft_targets import (
     Mix,
     Predictions,
@@ -296,6 +298,56 @@ def test_a_tapped_pass_is_the_plain_pass_and_leaves_no_hook(family):
     assert tap.found["heads"][0].shape == (3, 13, 16)
     hooks = [m._forward_hooks or m._forward_pre_hooks for m in model.modules()]
     assert not any(hooks)
+
+
+def _own_text(model: Decoder, rows: Tensor, seed: int = 4) -> TokenBatch:
+    return write_on(model, rows, 5, torch.Generator().manual_seed(seed))
+
+
+def test_the_student_writes_the_end_of_each_row_and_only_that_counts():
+    model, rows = _model().train(), _rows()
+    own = _own_text(model, rows)
+    assert torch.equal(own.inputs[:, :8], rows[:, :8])
+    assert torch.equal(own.inputs[:, 1:], own.targets[:, :-1])
+    assert own.weights is not None
+    assert torch.equal(own.weights, torch.tensor([[0.0] * 7 + [1.0] * 5]).expand(3, -1))
+    assert torch.equal(_own_text(model, rows).targets, own.targets)
+    assert not torch.equal(_own_text(model, rows, seed=5).targets, own.targets)
+    assert model.training
+
+
+def test_what_the_student_writes_follows_its_own_distribution():
+    model = _model().eval()
+    rows = _rows()[:1].expand(2000, -1)
+    with torch.no_grad():
+        expected = model(rows[:1, :8])[0, -1].softmax(-1)
+    first = _own_text(model, rows).targets[:, 7]
+    found = torch.bincount(first, minlength=64) / 2000
+    assert (found - expected).abs().max() < 0.03
+
+
+def test_a_row_that_is_padded_before_its_end_teaches_nothing():
+    rows = _rows()
+    rows[1, 6:] = -1
+    own = _own_text(_model(), rows)
+    assert own.weights is not None
+    assert own.weights.sum(1).tolist() == [5.0, 0.0, 5.0]
+    assert (own.inputs >= 0).all()
+
+
+def test_own_text_is_judged_until_the_teachers_leave():
+    teacher, student = _model(seed=2), _model()
+    config = DistilConfig(soft=0.0, on_policy=0.5, on_policy_tokens=5, until_share=0.5)
+    losses = [
+        _loss(Distillation([teacher], config, fused=fused), student) for fused in (True, False)
+    ]
+    torch.testing.assert_close(losses[0].sum, losses[1].sum)
+    parts = losses[0].parts
+    expected = parts["cross_entropy"] + 0.5 * parts["on_policy"]
+    torch.testing.assert_close(losses[0].sum.detach(), expected)
+    assert "on_policy" not in _loss(Distillation([teacher], config), student, progress=0.5).parts
+    itself = _loss(Distillation([_model()], config), student)
+    assert float(itself.parts["on_policy"]) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_bridges_are_parameters_of_the_student_only_while_it_learns():

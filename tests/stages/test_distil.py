@@ -146,7 +146,7 @@ def test_fewer_layers_keep_some_blocks_of_the_start(distilled, tmp_path):
     _, run = distilled
     stage = STUDENT.replace('"student"', '"small"').replace('from = "teacher"', 'from = "student"')
     stage = stage.replace("hidden_size = 32, num_layers = 4", "num_layers = 2")
-    stage = stage.replace("steps = 8", "steps = 1").replace("soft = 0.5, hint = 0.2", "soft = 0.5")
+    stage = stage.replace("steps = 8", "steps = 1").replace("input = 0.5", "on_policy = 0.5")
     text = (run / "recipe.toml").read_text(encoding="utf-8")
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f"{text}\n{stage}", encoding="utf-8")
@@ -157,6 +157,8 @@ def test_fewer_layers_keep_some_blocks_of_the_start(distilled, tmp_path):
     small = load_release(copy / "stages/4-small/model")
     moved = (small.embedding.weight - start.embedding.weight).norm() / start.embedding.weight.norm()
     assert (small.config.num_layers, small.config.hidden_size) == (2, 32)
+    assert _result(copy, "4-small")["teacher_tokens"] == 2 * 2 * 512  # the text, and its own
+    assert _train_lines(copy, "small")[0]["on_policy"] > 0
     assert 0 < moved < 0.2
     assert torch.isfinite(moved)
 

@@ -30,6 +30,10 @@ class DistilConfig(Strict):
     """Weight of the divergence between the relations of tokens in both models' last block."""
     input: float = Field(default=0.0, ge=0)
     """Gate through which the first teacher's last states come in beside the embedding."""
+    on_policy: float = Field(default=0.0, ge=0)
+    """Weight of the divergence from the teachers on what the student itself writes."""
+    on_policy_tokens: int = Field(default=32, ge=1)
+    """Tokens that it writes at the end of each row, for that."""
     schedule: Literal["linear", "constant"] = "linear"
     """Whether these weights fall from the first step on, or stay until they end."""
     until_share: float = Field(default=0.4, gt=0, le=1)
@@ -42,7 +46,7 @@ class DistilConfig(Strict):
     @property
     def teaches(self) -> bool:
         """Whether anything is taken from a teacher."""
-        return any((self.soft, self.hint, self.relation, self.input))
+        return any((self.soft, self.hint, self.relation, self.input, self.on_policy))
 
     def share_at(self, progress: float) -> float:
         """Return what is left of the weights at a share of the steps: 1 at first, then 0.

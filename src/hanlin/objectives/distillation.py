@@ -1,9 +1,11 @@
 """Distillation: the next token, and beside it what teachers would have said and thought.
 
-    L = (1 - a) CE + a tau^2 D(teachers, student) + b hint + c relation + d cosine of heads - e H
+    L = (1 - a) CE + a tau^2 D(teachers, student) + b hint + c relation + g own text
+        + d cosine of heads - e H
 
-(Hinton et al. 2015; for hints and relations see `hanlin.objectives.hints`, for the last two terms
-`hanlin.objectives.diversity`). a, b, c and the gate of the teacher's states at the input fall with
+(Hinton et al. 2015; for hints and relations see `hanlin.objectives.hints`, for own text
+`hanlin.objectives.own_text`, for the last two terms `hanlin.objectives.diversity`). a, b, c, g and
+the gate of the teacher's states at the input fall with
 the share of the steps that are done, and once they are zero no teacher is run any more: a teacher
 smaller than its student helps early and holds back late (SALT; Rawat et al., arXiv:2410.18779).
 Soft targets are the mean of all teachers' probabilities; the first teacher alone gives the rest.
@@ -19,7 +21,7 @@ B batch, T time, C channels, V vocabulary, N = B T tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +36,7 @@ from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_ent
 from hanlin.objectives.diversity import head_cosines
 from hanlin.objectives.hints import Bridges, hint_distance, pair_layers, relation_divergence
 from hanlin.objectives.next_token import NextToken, TokenBatch
+from hanlin.objectives.own_text import write_on
 from hanlin.objectives.soft_targets import (
     Mix,
     Predictions,
@@ -59,6 +62,10 @@ class Lesson:
     """The first teacher's last queries, keys and values."""
     states: Tensor | None = None
     """The first teacher's last states (B, T, C), scaled to a root mean square of one."""
+    own: TokenBatch | None = None
+    """What the student wrote."""
+    judgements: Sequence[Predictions] = ()
+    """Each teacher's predictions there."""
 
 
 class Distillation:
@@ -86,7 +93,17 @@ class Distillation:
         share = self.config.share_at(progress)
         if not (self.teachers and self.config.teaches and share):
             return Lesson(text)
-        return self._teach(text, _decoder(model), share)
+        student = _decoder(model)
+        lesson = self._teach(text, student, share)
+        if not self.config.on_policy:
+            return lesson
+        count = min(self.config.on_policy_tokens, batch.shape[1] - 1)
+        own = write_on(student, batch.long(), count, generator)
+        with torch.no_grad():
+            judgements = [
+                _predict(teacher, teacher.hidden(own.inputs)) for teacher in self.teachers
+            ]
+        return replace(lesson, own=own, judgements=judgements)
 
     def loss(self, model: nn.Module, prepared: Lesson) -> Loss:
         """Return the summed loss in nats and the number of targets."""
@@ -98,6 +115,10 @@ class Distillation:
             counted = values if text.weights is None else values * text.weights
             total = total + weight * counted.sum()
             parts[name] = counted.sum().detach()
+        if prepared.own is not None:
+            judged = self._judged(student, prepared, prepared.own)
+            total = total + self.config.on_policy * prepared.share * judged
+            parts["on_policy"] = judged.detach()
         count = float(text.targets.numel()) if text.weights is None else text.weights.sum()
         return Loss(total, count, parts)
 
@@ -121,7 +142,7 @@ class Distillation:
             hidden = tapped_hidden(teacher, text.inputs, heard)
             if teacher is first and self.config.input:
                 states = F.rms_norm(hidden, hidden.shape[-1:])
-            predictions.append(Predictions(hidden.flatten(0, 1), head_weight(teacher)))
+            predictions.append(_predict(teacher, hidden))
         return Lesson(
             text=text,
             share=share,
@@ -173,6 +194,17 @@ class Distillation:
             parts["entropy"] = loss.parts[2]
         return loss.total, parts
 
+    def _judged(self, student: Decoder, lesson: Lesson, own: TokenBatch) -> Tensor:
+        """Return the divergence on the student's own text, as much as if it were all of the row."""
+        assert own.weights is not None, "write_on says which tokens count"
+        config, length = self.config, own.targets.shape[1]
+        mix = Mix(soft=1.0, temperature=config.temperature, divergence=config.divergence)
+        mixed = fused_soft_cross_entropy if self.fused else plain_soft_cross_entropy
+        flat, head = student.hidden(own.inputs).flatten(0, 1), head_weight(student)
+        targets, weights = own.targets.flatten(), own.weights.flatten()
+        loss = mixed(flat, head, targets, lesson.judgements, mix, weights=weights)
+        return loss.total * (length / min(config.on_policy_tokens, length))
+
     def _terms(self, student: Decoder, tap: Tap, lesson: Lesson) -> dict[str, tuple[float, Tensor]]:
         """Return the weight of each term that is taken from inside, and its values (B, T)."""
         config, terms = self.config, {}
@@ -188,6 +220,10 @@ class Distillation:
             cosines = head_cosines(tap.found["heads"].values(), student.config.num_heads)
             terms["disagreement"] = (config.disagreement, cosines)
         return terms
+
+
+def _predict(teacher: Decoder, hidden: Tensor) -> Predictions:
+    return Predictions(hidden.flatten(0, 1), head_weight(teacher))
 
 
 def _decoder(model: nn.Module) -> Decoder:

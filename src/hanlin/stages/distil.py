@@ -18,7 +18,7 @@ import torch
 
 from hanlin.config import DistilConfig, ModelConfig
 from hanlin.errors import ModelError, TokenizerError
-from hanlin.models import Decoder, forward_flops_per_token, load_release
+from hanlin.models import Decoder, flops_per_token, forward_flops_per_token, load_release
 from hanlin.models.growth import grow, shrink, target_shape
 from hanlin.objectives import Bridges, Distillation
 from hanlin.stages.context import StageContext, StageResult
@@ -45,7 +45,7 @@ def run_distil(context: StageContext) -> StageResult:
     bridges = _bridges(context, config, teachers, student)
     with bridges.attached(student):
         training = learn(context, student, Distillation(teachers, config, bridges))
-    figures = _spent(context, config, teachers, context.row_length(student))
+    figures = _spent(context, config, teachers, student.config, context.row_length(student))
     return replace(release(context, student, training), figures=figures)
 
 
@@ -105,11 +105,22 @@ def _bridges(
 
 
 def _spent(
-    context: StageContext, config: DistilConfig, teachers: list[Decoder], length: int
+    context: StageContext,
+    config: DistilConfig,
+    teachers: list[Decoder],
+    ours: ModelConfig,
+    length: int,
 ) -> dict[str, Any]:
-    """Return what the teachers cost: they read every token until their share of the steps ends."""
+    """Return what the teachers cost: they read every token until their share of the steps ends.
+
+    With text of its own, the student writes each row and learns from it, and they read it again.
+    """
     steps = context.training.num_steps
     taught = sum(config.share_at(step / steps) > 0 for step in range(steps)) if teachers else 0
     tokens = taught * (context.training.batch_tokens // length) * length
-    flops = sum(tokens * forward_flops_per_token(teacher.config, length) for teacher in teachers)
-    return {"teacher_tokens": tokens * len(teachers), "extra_flops": flops}
+    reads = 2 if config.on_policy else 1
+    read = reads * tokens * len(teachers)
+    flops = sum(reads * tokens * forward_flops_per_token(t.config, length) for t in teachers)
+    if config.on_policy:
+        flops += tokens * (forward_flops_per_token(ours, length) + flops_per_token(ours, length))
+    return {"teacher_tokens": read, "extra_flops": flops}
