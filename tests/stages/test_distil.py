@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 import torch
 
 import hanlin
+from hanlin.config import parse_recipe
 from hanlin.errors import ModelError, RecipeError, TokenizerError
 from hanlin.models import forward_flops_per_token, load_release, read_config
 from hanlin.records import read_jsonl
+from hanlin.runs.check import check_recipe
 
 TRAINING = """
 [stages.training]
@@ -140,6 +144,15 @@ def test_the_runs_own_recipe_means_the_same(distilled):
     hanlin.run(run / "recipe.toml", folder=run, quiet=True)
     assert (run / "stages/3-student/result.json").stat().st_mtime_ns == before
     assert "num_heads = 4" not in (run / "recipe.toml").read_text(encoding="utf-8")
+
+
+def test_the_recipe_of_the_documentation_can_be_carried_out():
+    page = Path(__file__).parents[2] / "docs/concepts/distillation.md"
+    found = re.search(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    corpus = {"sources": [{"name": "world", "world": {"stories": 30}}]}
+    table = {"name": "page", "corpus": corpus, **tomllib.loads(found.group(1))}
+    check_recipe(parse_recipe(table, where="the page"))
 
 
 def test_fewer_layers_keep_some_blocks_of_the_start(distilled, tmp_path):

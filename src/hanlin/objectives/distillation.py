@@ -5,11 +5,11 @@
 
 (Hinton et al. 2015; for hints and relations see `hanlin.objectives.hints`, for own text
 `hanlin.objectives.own_text`, for the last two terms `hanlin.objectives.diversity`). a, b, c, g and
-the gate of the teacher's states at the input fall with
-the share of the steps that are done, and once they are zero no teacher is run any more: a teacher
-smaller than its student helps early and holds back late (SALT; Rawat et al., arXiv:2410.18779).
-Soft targets are the mean of all teachers' probabilities; the first teacher alone gives the rest.
-Without teachers this is next-token prediction with the terms of diversity.
+the gate of the teacher's states at the input fall with the share of the steps that are done, and
+once they are zero no teacher is run any more: a teacher smaller than its student helps early and
+holds back late (SALT; Rawat et al. 2024, arXiv:2410.18779). Probabilities are the mean over all
+teachers; hints, relations and the input come from the first. Without teachers this is next-token
+prediction with the terms of diversity.
 
     objective = Distillation([teacher], DistilConfig(soft=0.5))
     prepared = objective.prepare(rows, student, generator, progress)   # runs the teachers
