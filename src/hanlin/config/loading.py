@@ -61,6 +61,9 @@ def dump_recipe(recipe: Recipe) -> str:
     """
     table = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
     table["model"] = recipe.model.model_dump(mode="json", exclude_unset=True)
+    for written, stage in zip(table["stages"], recipe.stages, strict=True):
+        if stage.model is not None:
+            written["model"] = stage.model.model_dump(mode="json", exclude_unset=True)
     return tomli_w.dumps(table)
 
 

@@ -87,6 +87,13 @@ class StageConfig(Strict):
         self._check_mixture()
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
+        if self.distil is not None and not self.teachers:
+            inner = {n: getattr(self.distil, n) for n in ("hint", "relation", "input", "on_policy")}
+            for key in (name for name, weight in inner.items() if weight):
+                raise ValueError(
+                    f"stage {self.name!r} has distil.{key} = {inner[key]} and no `teachers` to "
+                    "take it from; name one, or leave it out"
+                )
         if self.kind in ("expand", "generate", "checkpoint") and not self.from_:
             raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
         return self

@@ -20,7 +20,7 @@ from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, sha256_file, write_json, write_text
 from hanlin.runs.assess import assess
-from hanlin.runs.check import check_recipe
+from hanlin.runs.checks import check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.measured import record_claims
@@ -198,7 +198,7 @@ class _Run:
         return {
             "seed": self.recipe.seed,
             "kind": stage.kind,
-            "model": (stage.model or self.recipe.model).model_dump(mode="json"),
+            "model": _describe_model(self.recipe, stage),
             "learning": learning,
             "settings": stage.model_dump(mode="json", include=_SETTINGS, exclude_none=True),
             "corpus": content,
@@ -243,6 +243,12 @@ class _Run:
                 f"The stage {stage.name!r} of {self.folder.root} was made from other settings:\n"
                 f"{listed}\nPut them back, add a new stage, or start a new run with --run."
             )
+
+
+def _describe_model(recipe: Recipe, stage: StageConfig) -> dict[str, Any]:
+    """Return the shape as it is asked for; what a grown one leaves out follows from its start."""
+    asked = stage.model or recipe.model
+    return asked.model_dump(mode="json", exclude_unset=bool(stage.model and stage.from_))
 
 
 def _stages_until(recipe: Recipe, until: str) -> tuple[StageConfig, ...]:

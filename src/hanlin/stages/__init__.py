@@ -7,13 +7,23 @@ from collections.abc import Callable, Mapping
 from hanlin.config import StageKind
 from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.checkpoint import run_checkpoint
-from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.context import StageContext, StageResult, row_length
+from hanlin.stages.distil import check_context, check_tokenizer, run_distil
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import run_language
 
-__all__ = ["StageContext", "StageResult", "prepare_ngram", "run_stage"]
+__all__ = [
+    "StageContext",
+    "StageResult",
+    "check_context",
+    "check_tokenizer",
+    "prepare_ngram",
+    "row_length",
+    "run_stage",
+]
 
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
+    "distil": run_distil,
     "language": run_language,
     "generate": run_generate,
     "checkpoint": lambda context: run_checkpoint(context, run_stage),

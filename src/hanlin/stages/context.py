@@ -20,7 +20,13 @@ from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
 from hanlin.training import Batches, Display, TrainingResult
 
-__all__ = ["StageContext", "StageResult"]
+__all__ = ["StageContext", "StageResult", "row_length"]
+
+
+def row_length(asked: ModelConfig, shape: ModelConfig) -> int:
+    """Return the tokens of a training row for a model of `shape` where `asked` is written."""
+    given = "context_length" in asked.model_fields_set
+    return min(shape.context_length, asked.context_length) if given else shape.context_length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +90,7 @@ class StageContext:
 
     def row_length(self, model: Decoder) -> int:
         """Return the tokens of a training row: the model's context, or less if the recipe says."""
-        asked = self.stage.model or self.recipe.model
-        limit = model.config.context_length
-        given = "context_length" in asked.model_fields_set
-        return min(limit, asked.context_length) if given else limit
+        return row_length(self.stage.model or self.recipe.model, model.config)
 
     def model(self) -> Decoder:
         """Return the model that training begins with."""

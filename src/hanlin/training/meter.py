@@ -46,6 +46,8 @@ class Meter:
         """Time in steps: evaluation, samples and saving are left out."""
         self.loss: float | None = None
         """Nats a token between the last two log lines; None if every step was skipped."""
+        self._cross_entropy: float | None = None
+        """The same without what an objective adds to cross-entropy, if it says so in its parts."""
         self._flops = _flops_per_token(model, length)
         self._placement, self._world = placement, world
         self._bytes_per_token = bytes_per_token
@@ -83,6 +85,7 @@ class Meter:
         means = {name: total / weight for name, total in self._sums.items()} if weight else {}
         self._sums.clear()
         self.loss = means.pop("loss", None)
+        self._cross_entropy = means.get("part.cross_entropy", self.loss)
         share = learning_rate_share(step - 1, config.num_steps, config.schedule)
         fields = {
             "tokens": self.tokens,
@@ -132,9 +135,9 @@ class Meter:
         self._sums = defaultdict(float, state["sums"])
 
     def _bits_per_byte(self) -> float | None:
-        if self.loss is None or self._bytes_per_token is None:
+        if self._cross_entropy is None or self._bytes_per_token is None:
             return None
-        return self.loss / math.log(2) / self._bytes_per_token
+        return self._cross_entropy / math.log(2) / self._bytes_per_token
 
     def _mfu(self) -> float | None:
         if self._flops is None:

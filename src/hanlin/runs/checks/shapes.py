@@ -1,0 +1,91 @@
+"""Whether each stage's shape follows from the one it starts from, and its teachers fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hanlin.config import DistilConfig, ModelConfig, Recipe, StageConfig
+from hanlin.errors import RecipeError
+from hanlin.models import read_config, resolve_model
+from hanlin.models.growth import check_growth, check_shrinkage, target_shape
+from hanlin.stages import check_context, check_tokenizer, row_length
+from hanlin.tokenizers import load_tokenizer
+
+__all__ = ["check_shapes"]
+
+
+def check_shapes(recipe: Recipe) -> None:
+    """Check the shape that each stage releases, as far as it is known before the run.
+
+    Raises:
+        RecipeError: a batch is shorter than one row, or a teacher than the rows it is to read.
+        ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to.
+        TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
+    """
+    vocab_size = 0 if recipe.tokenizer.path else recipe.tokenizer.vocab_size
+    resolve_model(recipe.model, vocab_size or 1)
+    shapes: dict[str, ModelConfig | None] = {}
+    for stage in recipe.stages:
+        if stage.kind == "distil":
+            _check_tokenizers(recipe, stage, shapes)
+        shapes[stage.name] = shape = _shape_of(recipe, stage, shapes, vocab_size or 1)
+        if shape is not None and stage.learns and not stage.from_:
+            _check_batch(stage, shape.context_length)
+        if shape is not None:
+            _check_teachers(recipe, stage, shape, shapes)
+
+
+def _check_batch(stage: StageConfig, context: int) -> None:
+    if stage.learning.batch_tokens < context:
+        raise RecipeError(
+            f"The stage {stage.name!r} has training.batch_tokens "
+            f"{stage.learning.batch_tokens}, less than one row of model.context_length "
+            f"{context}. Set batch_tokens to {context} or more, or shorten the context."
+        )
+
+
+def _check_tokenizers(recipe: Recipe, stage: StageConfig, earlier: Mapping[str, object]) -> None:
+    """Compare the tokenizers of releases from elsewhere with the run's, where that is known yet."""
+    if not recipe.tokenizer.path:
+        return  # it is trained by the run; the stage compares before it starts
+    tokenizer = load_tokenizer(Path(recipe.tokenizer.path))
+    for name in (stage.from_, *stage.teachers):
+        if name and name not in earlier:
+            check_tokenizer(Path(name), tokenizer)
+
+
+def _check_teachers(
+    recipe: Recipe,
+    stage: StageConfig,
+    shape: ModelConfig,
+    shapes: Mapping[str, ModelConfig | None],
+) -> None:
+    length = row_length(stage.model or recipe.model, shape)
+    for name in stage.teachers:
+        teacher = _known_shape(name, shapes)
+        if teacher is not None:
+            check_context(name, teacher, length)
+
+
+def _known_shape(name: str, shapes: Mapping[str, ModelConfig | None]) -> ModelConfig | None:
+    return shapes[name] if name in shapes else read_config(Path(name))
+
+
+def _shape_of(
+    recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ModelConfig | None], vocab_size: int
+) -> ModelConfig | None:
+    """Return the shape that a stage releases; None where only the stage itself knows."""
+    if not stage.from_:
+        return resolve_model(stage.model or recipe.model, vocab_size)
+    start = _known_shape(stage.from_, shapes)
+    if start is None or stage.kind not in ("distil", "language"):
+        return None
+    if stage.kind == "language" or stage.model is None:
+        return start
+    shape = target_shape(stage.model, start)
+    if shape.num_layers < start.num_layers:
+        check_shrinkage(start, shape)
+    else:
+        check_growth(start, shape, (stage.distil or DistilConfig()).depth)
+    return shape
