@@ -10,7 +10,7 @@ from hanlin.models.counting import (
     forward_flops_per_token,
 )
 from hanlin.models.decoder import Decoder
-from hanlin.models.folder import load_release, read_config, save_release
+from hanlin.models.folder import load_release, read_config, save_expansion, save_release
 from hanlin.models.presets import PRESETS, resolve_model
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "load_release",
     "read_config",
     "resolve_model",
+    "save_expansion",
     "save_release",
 ]

@@ -4,6 +4,7 @@ from hanlin.training.allocator import keep_buffers
 from hanlin.training.checkpoint import CheckpointStore, Snapshot, find_fault, read_snapshot
 from hanlin.training.device import Placement, choose_placement, cpu_has_bf16, measure_peak_flops
 from hanlin.training.distributed import World, join_world
+from hanlin.training.level import LevelWatch, find_metric, has_reached
 from hanlin.training.loop import train
 from hanlin.training.muon import Muon, orthogonalise
 from hanlin.training.optimizers import Optimizer, hidden_matrices
@@ -15,6 +16,7 @@ __all__ = [
     "Batches",
     "CheckpointStore",
     "Display",
+    "LevelWatch",
     "Muon",
     "Optimizer",
     "Placement",
@@ -27,6 +29,8 @@ __all__ = [
     "choose_placement",
     "cpu_has_bf16",
     "find_fault",
+    "find_metric",
+    "has_reached",
     "hidden_matrices",
     "join_world",
     "keep_buffers",
