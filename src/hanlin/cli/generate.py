@@ -10,14 +10,14 @@ from pathlib import Path
 
 import tyro
 
-from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._command import Loading, parse, say, show
 from hanlin.config import SamplingConfig
 
 __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Device):
+class Arguments(Loading):
     """Write a text that continues a prompt, streamed as it comes."""
 
     model: tyro.conf.Positional[Path]
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin import api
 
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    model = api.load(options.model, device=options.device)
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     if options.json:
         completion = model.complete(prompt, options.sampling)
         show(options, {"prompt": prompt, **asdict(completion)}, "")

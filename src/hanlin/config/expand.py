@@ -15,7 +15,6 @@ __all__ = ["ExpandConfig", "ExpandMethod", "LoraMatrix"]
 ExpandMethod = Literal["blocks", "lora", "mlp", "layers"]
 LoraMatrix = Literal["qkv", "output", "up", "down"]
 
-_OFF = ("off", "core")
 _SETTINGS: Mapping[ExpandMethod, tuple[str, ...]] = {
     "blocks": ("blocks",),
     "lora": ("rank", "alpha", "matrices", "layers"),
@@ -60,8 +59,8 @@ class ExpandConfig(Strict):
 
     @model_validator(mode="after")
     def _settings_fit_the_method(self) -> Self:
-        if self.name in _OFF:
-            raise ValueError(f"an expansion cannot be named {self.name!r}: that switches it off")
+        if self.name == "off":
+            raise ValueError("an expansion cannot be named 'off', which means none")
         for name in dict.fromkeys(name for names in _SETTINGS.values() for name in names):
             given = getattr(self, name) != type(self).model_fields[name].default
             if given and name not in self.settings:

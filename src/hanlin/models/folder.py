@@ -102,10 +102,13 @@ def load_release(
     return apply_expansion(core, found).to(device, dtype)
 
 
-def save_expansion(folder: Path, core: Path, name: str, expansion: Expansion) -> None:
+def save_expansion(
+    folder: Path, core: Path, name: str, expansion: Expansion, *, card: str | None = None
+) -> None:
     """Write a folder that holds the core's as it is, and beside it an expansion, its new default.
 
-    Expansions that lie beside the core already come along.
+    Expansions that lie beside the core already come along. `card` is the text of the expansion's
+    own README.md.
 
     Raises:
         ModelError: the core's folder cannot be read, or has an expansion of that name.
@@ -113,7 +116,9 @@ def save_expansion(folder: Path, core: Path, name: str, expansion: Expansion) ->
     _, tensors = _read_core(core)
     with atomic_directory(Path(folder)) as target:
         shutil.copytree(core, target, dirs_exist_ok=True)
-        write_expansion(target, name, expansion, core=digest_tensors(tensors))
+        place = write_expansion(target, name, expansion, core=digest_tensors(tensors))
+        if card is not None:
+            write_text(place / "README.md", card)
 
 
 def _read_core(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:

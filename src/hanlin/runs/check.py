@@ -7,6 +7,7 @@ from pathlib import Path
 from hanlin.config import Recipe, StageConfig
 from hanlin.errors import RecipeError
 from hanlin.models import resolve_model
+from hanlin.runs.levels import check_expansions, check_levels
 
 __all__ = ["check_recipe"]
 
@@ -16,8 +17,8 @@ def check_recipe(recipe: Recipe) -> None:
 
     Raises:
         RecipeError: a stage starts from what is not there, a batch is shorter than one row, or the
-            tokenizer's folder holds none.
-        ModelError: the preset is unknown, or the shape is impossible.
+            tokenizer's folder holds none, or a level can never be reached.
+        ModelError: the preset is unknown, or the shape is impossible or cannot be expanded so.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
         raise RecipeError(
@@ -36,6 +37,8 @@ def check_recipe(recipe: Recipe) -> None:
                 f"{stage.learning.batch_tokens}, less than one row of model.context_length "
                 f"{context}. Set batch_tokens to {context} or more, or shorten the context."
             )
+    check_levels(recipe)
+    check_expansions(recipe)
 
 
 def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.expand import run_expand
 from hanlin.stages.language import run_language
 
 __all__ = ["StageContext", "StageResult", "run_stage"]
 
-_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {"language": run_language}
+_STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
+    "language": run_language,
+    "expand": run_expand,
+}
 
 
 def run_stage(context: StageContext) -> StageResult:

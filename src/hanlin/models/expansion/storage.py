@@ -88,8 +88,10 @@ def read_expansion(folder: Path, name: str, *, core: str) -> Expansion:
     return Expansion(config, tensors)
 
 
-def write_expansion(folder: Path, name: str, expansion: Expansion, *, core: str) -> None:
+def write_expansion(folder: Path, name: str, expansion: Expansion, *, core: str) -> Path:
     """Put an expansion beside the core in a folder that nobody reads yet, as its new default.
+
+    Returns its own folder there.
 
     Raises:
         ModelError: there is one of that name.
@@ -112,6 +114,7 @@ def write_expansion(folder: Path, name: str, expansion: Expansion, *, core: str)
     }
     write_json(place / _SETTINGS, record)
     write_json(folder / _FOLDER / _INDEX, {"default": name})
+    return place
 
 
 def _read_json(path: Path) -> dict[str, Any]:
