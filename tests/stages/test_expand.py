@@ -306,3 +306,11 @@ def test_a_folder_brings_no_evaluations_and_is_measured_once(grown: Path, tmp_pa
                 run(tmp_path, stage)
     with pytest.raises(RecipeError, match=r"Name the text to measure it on: replay\.parts"):
         run(tmp_path / "b", stage.replace("replay", "# replay"))
+
+
+def test_a_stage_ends_at_its_level_and_is_refused_if_judged_otherwise(tmp_path: Path) -> None:
+    until = "stages.base.training.until={metric='bits_per_byte.zh', level=50.0, times=2}"
+    run(tmp_path, overrides=[until])
+    assert result(tmp_path / "run", "1-base")["steps"] == 4
+    with pytest.raises(RunError, match=r"learning\.eval_every: 2 before, 1 now"):
+        run(tmp_path, overrides=[until, "stages.base.training.eval_every=1"])

@@ -64,8 +64,7 @@ def run_expand(context: StageContext) -> StageResult:
         "expansion": {
             "name": _name(context),
             "method": config.method,
-            "trained_parameters": expansion.num_parameters,
-            "trained_share": expansion.num_parameters / _count(module),
+            **_sizes(module, expansion),
             "first_difference": gap,
             "switched_off_identical": identical,
             "bits_per_byte": {"before": before, "after": after},
@@ -173,5 +172,8 @@ def _extra_flops(module: Decoder, model: Decoder) -> int:
     )
 
 
-def _count(module: Decoder) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _sizes(module: Decoder, expansion: Expansion) -> dict[str, float]:
+    """Return how many parameters learnt, and their share of all."""
+    total = sum(parameter.numel() for parameter in module.parameters())
+    learnt = expansion.num_parameters
+    return {"trained_parameters": learnt, "trained_share": learnt / total}
