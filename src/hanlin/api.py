@@ -131,15 +131,19 @@ class Model:
         return ids if self.tokenizer.kind == "hf" else [self.tokenizer.eot_id, *ids]
 
 
-def load(path: str | Path, *, device: str = "auto") -> Model:
+def load(path: str | Path, *, device: str = "auto", expansion: str | None = None) -> Model:
     """Load a released folder, or a run's newest release.
 
+    `expansion` names the expansion beside the core to load; None takes the folder's default, if it
+    has one, and an empty string switches expansions off.
+
     Raises:
-        ModelError: the path holds neither.
+        ModelError: the path holds neither, or no such expansion.
     """
     folder = find_release(Path(path))
     tokenizer = load_tokenizer(folder)
-    decoder = load_release(folder, device=choose_placement(device).device)
+    target = choose_placement(device).device
+    decoder = load_release(folder, device=target, expansion=expansion)
     return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
 
 

@@ -324,3 +324,59 @@ def test_a_signal_during_a_step_stops_after_that_step(small: ModuleType, tmp_pat
 
     with pytest.raises(StoppedError, match="after step 1 of 30"):
         small.run(tmp_path, small.settings(), objective=Interrupted())
+
+
+def _falling(model: nn.Module, step: int) -> dict[str, Any]:
+    """Evaluate to what reaches 1.0 at the steps 6, 12 and 15, and stays there."""
+    reached = step == 6 or step >= 12
+    return {"zh": {"bits_per_byte": 0.9 if reached else 1.1}}
+
+
+_UNTIL = {"metric": "bits_per_byte.zh", "level": 1.0, "times": 3}
+
+
+def test_training_ends_once_a_level_is_reached_often_enough(
+    small: ModuleType, tmp_path: Path
+) -> None:
+    settings = small.settings(eval_every=3, log_every=4, until=_UNTIL)
+    result = small.run(tmp_path, settings, evaluate=_falling)
+    assert (result.steps, result.tokens) == (18, 18 * 128)
+    assert result.checkpoint is not None and result.checkpoint.name == "step-00000018"
+    assert _events(tmp_path) == ["started", "level reached", "finished"]
+    records = [(r["kind"], r["step"]) for r in _metrics(tmp_path)]
+    assert records[-3:] == [("evaluation", 18), ("train", 18), ("sample", 18)]
+    again = small.run(tmp_path, settings, evaluate=_falling)
+    assert (again.steps, again.resumed_from) == (18, 18)
+
+
+@pytest.mark.parametrize("kept", [5, 15])
+def test_a_training_with_a_level_that_was_stopped_ends_where_it_would_have(
+    small: ModuleType, tmp_path: Path, kept: int
+) -> None:
+    settings = small.settings(eval_every=3, until=_UNTIL, checkpoint={"every_steps": 5, "keep": 9})
+    for name in ("whole", "resumed"):
+        small.run(tmp_path / name, settings, evaluate=_falling)
+    for path in (tmp_path / "resumed/checkpoints").glob("step-*"):
+        if int(path.name.removeprefix("step-")) > kept:
+            shutil.rmtree(path)
+    result = small.run(tmp_path / "resumed", settings, evaluate=_falling)
+    assert (result.resumed_from, result.steps) == (kept, 18)
+    ours, theirs = (_tensors(tmp_path / name, 18) for name in ("whole", "resumed"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert _metrics(tmp_path / "whole") == _metrics(tmp_path / "resumed")
+
+
+def test_a_metric_that_is_not_measured_is_refused_with_those_that_are(
+    small: ModuleType, tmp_path: Path
+) -> None:
+    until = _UNTIL | {"metric": "bits_per_byte.en"}
+    with pytest.raises(RunError, match=r"'bits_per_byte\.en'; they measure bits_per_byte\.zh"):
+        small.run(tmp_path, small.settings(until=until), evaluate=_falling)
+
+
+def test_when_to_evaluate_may_not_change_where_it_says_when_to_end(
+    small: ModuleType, tmp_path: Path
+) -> None:
+    small.run(tmp_path, small.settings(eval_every=3, until=_UNTIL), evaluate=_falling)
+    with pytest.raises(RunError, match=r"training\.eval_every: 3 then, 5 now"):
+        small.run(tmp_path, small.settings(eval_every=5, until=_UNTIL), evaluate=_falling)

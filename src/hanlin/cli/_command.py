@@ -17,7 +17,17 @@ import tyro
 
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
 
-__all__ = ["Common", "Device", "Folder", "SetFlags", "parse", "parse_one_of", "say", "show"]
+__all__ = [
+    "Common",
+    "Device",
+    "Folder",
+    "Loading",
+    "SetFlags",
+    "parse",
+    "parse_one_of",
+    "say",
+    "show",
+]
 
 T = TypeVar("T")
 SetFlags = Annotated[
@@ -41,6 +51,20 @@ class Device(Common):
 
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading(Device):
+    """Options of verbs that load a model."""
+
+    expansion: str = ""
+    """The expansion beside the core to load, by name, or `off` for the core alone; left out, the
+    model's default."""
+
+    @property
+    def chosen_expansion(self) -> str | None:
+        """The expansion as `hanlin.load` takes it."""
+        return "" if self.expansion == "off" else self.expansion or None
 
 
 def parse(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from hanlin.cli._command import Device, parse, show
+from hanlin.cli._command import Loading, parse, show
 from hanlin.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Device):
+class Arguments(Loading):
     """Measure a model on text: bits per byte and next-character accuracy by language."""
 
     model: tyro.conf.Positional[Path]
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         measure_scorers,
     )
 
-    model = api.load(options.model, device=options.device)
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     documents = _documents(options, model.tokenizer)
     gpt = DecoderScorer(model.decoder, eot_id=model.tokenizer.eot_id)
     scorers: dict[str, Scorer] = {"gpt": gpt}

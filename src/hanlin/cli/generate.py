@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._command import Loading, parse, say, show
 from hanlin.config import SamplingConfig
 from hanlin.errors import UserError
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Device):
+class Arguments(Loading):
     """Write a text that continues a prompt, streamed as it comes.
 
     With --suffix it fills in what stands between the two; with --reverse it writes what comes
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.reverse and options.suffix is not None:
         raise UserError("--reverse and --suffix exclude each other; give one of the two.")
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    model = api.load(options.model, device=options.device)
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     proposed = Arguments(model=options.model, sampling=model.proposed)
     options = parse(Arguments, "generate", arguments, example=example, default=proposed)
     if options.reverse:

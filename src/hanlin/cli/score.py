@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from hanlin.cli._command import Device, parse, show
+from hanlin.cli._command import Loading, parse, show
 
 if TYPE_CHECKING:
     from hanlin.evaluation import SentenceScore
@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Device):
+class Arguments(Loading):
     """Show how probable a model finds each token of a sentence, beside the n-gram model's view."""
 
     model: tyro.conf.Positional[Path]
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.evaluation import DecoderScorer, NgramScorer, score_sentence
     from hanlin.runs import RunFolder, load_ngram
 
-    model = api.load(options.model, device=options.device)
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     ngram = load_ngram(RunFolder(options.model))
     gpt = DecoderScorer(model.decoder, eot_id=model.tokenizer.eot_id)
     other = NgramScorer(ngram) if ngram else None

@@ -5,9 +5,10 @@ from hanlin.config.augment import AugmentConfig
 from hanlin.config.checkpointing import CheckpointStageConfig
 from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, WorldConfig
 from hanlin.config.distil import DistilConfig
-from hanlin.config.expand import ExpandConfig
+from hanlin.config.expand import ExpandConfig, ExpandMethod
 from hanlin.config.generate import GenerateConfig
 from hanlin.config.language import LanguageConfig
+from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
 from hanlin.config.recipe import (
@@ -34,9 +35,11 @@ __all__ = [
     "DistilConfig",
     "EvaluationConfig",
     "ExpandConfig",
+    "ExpandMethod",
     "Family",
     "GenerateConfig",
     "LanguageConfig",
+    "LevelConfig",
     "ModelConfig",
     "OptimizerConfig",
     "Recipe",

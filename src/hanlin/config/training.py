@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from hanlin.config._strict import Strict
+from hanlin.config.level import LevelConfig
 
 __all__ = ["CheckpointConfig", "OptimizerConfig", "ScheduleConfig", "TrainingConfig"]
 
@@ -106,6 +107,8 @@ class TrainingConfig(Strict):
     """Validation tokens a language and evaluation."""
     sample_every: int = Field(default=400, ge=0)
     """Steps between sample texts; 0 writes none."""
+    until: LevelConfig | None = None
+    """Ends training before its last step, once a metric of its evaluations has reached a level."""
     max_skipped: int = Field(default=10, ge=1)
     """Steps in a row that may be skipped for a non-finite or spiking loss before the run stops."""
 
@@ -119,3 +122,8 @@ class TrainingConfig(Strict):
     def num_steps(self) -> int:
         """Optimiser steps in all."""
         return self.steps or -(-self.tokens // self.batch_tokens)
+
+    @property
+    def num_evaluations(self) -> int:
+        """Evaluations in all; the last step has one always."""
+        return -(-self.num_steps // self.eval_every)

@@ -10,7 +10,13 @@ from hanlin.models.counting import (
     forward_flops_per_token,
 )
 from hanlin.models.decoder import Decoder
-from hanlin.models.folder import load_release, read_config, read_learnt, save_release
+from hanlin.models.folder import (
+    load_release,
+    read_config,
+    read_learnt,
+    save_expansion,
+    save_release,
+)
 from hanlin.models.presets import PRESETS, resolve_model
 from hanlin.models.proposals import propose_sampling, read_proposal
 
@@ -31,5 +37,6 @@ __all__ = [
     "read_learnt",
     "read_proposal",
     "resolve_model",
+    "save_expansion",
     "save_release",
 ]

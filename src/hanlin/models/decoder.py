@@ -118,17 +118,17 @@ class Decoder(nn.Module):
         """
         return {
             name: rows
-            for name, _ in self.named_parameters()
-            if name.endswith(".weight") and (rows := _rows_of(name, self.config))
+            for name, weight in self.named_parameters()
+            if name.endswith(".weight") and (rows := _rows_of(name, weight, self.config))
         }
 
 
-def _rows_of(name: str, config: ModelConfig) -> tuple[int, ...]:
+def _rows_of(name: str, weight: Tensor, config: ModelConfig) -> tuple[int, ...]:
     heads, kv_heads, dim = config.num_heads, config.resolved_kv_heads, config.resolved_head_dim
     if name.endswith(".qkv.weight"):
         return (heads * dim, kv_heads * dim, kv_heads * dim)
     if name.endswith(".gate_up.weight"):
-        return (config.resolved_intermediate_size,) * 2
+        return (weight.shape[0] // 2,) * 2  # new units beside old ones have a width of their own
     return ()
 
 

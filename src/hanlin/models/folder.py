@@ -6,6 +6,7 @@
     generation_config.json   how texts begin, end and are drawn
     README.md                the model card, if one is given
     tokenizer.json ...       whatever the tokenizer writes of itself
+    expansions/              what a stage put beside these weights; hanlin.models.expansion.storage
 
 Tied weights are stored once. The header of each file of weights holds a SHA-256 of them, so that a
 folder that was altered on disk or on the way is noticed. No pickle is ever opened.
@@ -16,25 +17,34 @@ folder that was altered on disk or on the way is noticed. No pickle is ever open
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from hanlin.config import ModelConfig, SamplingConfig
 from hanlin.errors import ModelError
 from hanlin.models.decoder import Decoder
+from hanlin.models.expansion import (
+    Expansion,
+    apply_expansion,
+    choose_expansion,
+    read_expansion,
+    write_expansion,
+)
 from hanlin.models.names import from_released, rules, to_released
 from hanlin.models.proposals import as_proposal
 from hanlin.models.translation import from_hf_config, to_hf_config
-from hanlin.models.weights import read_weights, write_weights
+from hanlin.models.weights import digest_tensors, read_weights, write_weights
 from hanlin.records import atomic_directory, write_json, write_text
 
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["load_release", "read_config", "read_learnt", "save_release"]
+__all__ = ["load_release", "read_config", "read_learnt", "save_expansion", "save_release"]
 
 
 def save_release(
@@ -72,15 +82,52 @@ def save_release(
 
 
 def load_release(
-    folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    expansion: str | None = None,
 ) -> Decoder:
     """Read a model from a folder of ours or of transformers, ready to generate (`eval` mode).
 
+    Where expansions lie beside the weights, `expansion` names the one that is merged with them;
+    None takes the folder's default, and an empty string leaves the core as it is.
+
     Raises:
         ModelError: if the folder is missing, incomplete, altered, of an unknown kind, or holds
-            its weights only as a pickle.
+            its weights only as a pickle; or if there is no such expansion, or it belongs to other
+            weights.
     """
     folder = Path(folder)
+    config, tensors = _read_core(folder)
+    name = choose_expansion(folder, expansion)
+    if not name:
+        return _assemble(config, tensors, dtype, device)
+    core = _assemble(config, tensors, torch.float32, "cpu")
+    found = read_expansion(folder, name, core=digest_tensors(tensors))
+    return apply_expansion(core, found).to(device, dtype)
+
+
+def save_expansion(
+    folder: Path, core: Path, name: str, expansion: Expansion, *, card: str | None = None
+) -> None:
+    """Write a folder that holds the core's as it is, and beside it an expansion, its new default.
+
+    Expansions that lie beside the core already come along. `card` is the text of the expansion's
+    own README.md.
+
+    Raises:
+        ModelError: the core's folder cannot be read, or has an expansion of that name.
+    """
+    _, tensors = _read_core(core)
+    with atomic_directory(Path(folder)) as target:
+        shutil.copytree(core, target, dirs_exist_ok=True)
+        place = write_expansion(target, name, expansion, core=digest_tensors(tensors))
+        if card is not None:
+            write_text(place / "README.md", card)
+
+
+def _read_core(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     config = read_config(folder)
     with torch.device("meta"):
         model = Decoder(config)
@@ -88,7 +135,17 @@ def load_release(
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for rule in rules(config):
         expected |= rule.shapes(shapes[rule.ours])
-    tensors = read_weights(folder, expected)
+    return config, read_weights(folder, expected)
+
+
+def _assemble(
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> Decoder:
+    with torch.device("meta"):
+        model = Decoder(config)
     state = {
         name: tensor.to(device, dtype, copy=True).contiguous()
         for name, tensor in from_released(tensors, config).items()

@@ -23,7 +23,7 @@ from hanlin.errors import ModelError
 from hanlin.models.names import is_derived
 from hanlin.records import write_json
 
-__all__ = ["read_weights", "write_weights"]
+__all__ = ["digest_tensors", "read_tensors", "read_weights", "write_tensors", "write_weights"]
 
 MAX_SHARD_BYTES = 2 * 10**9
 """The size above which weights are written in several files."""
@@ -39,12 +39,12 @@ def write_weights(
     """Write tensors into a fresh folder, in shards of at most `max_bytes` or one tensor."""
     shards = _shards(tensors, max_bytes)
     if len(shards) == 1:
-        _write_file(folder / _SINGLE, shards[0])
+        write_tensors(folder / _SINGLE, shards[0])
         return
     places: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
-        _write_file(folder / name, shard)
+        write_tensors(folder / name, shard)
         places |= dict.fromkeys(shard, name)
     total = sum(tensor.nbytes for tensor in tensors.values())
     write_json(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": places})
@@ -67,9 +67,40 @@ def read_weights(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[
     return tensors
 
 
-def _write_file(path: Path, tensors: dict[str, Tensor]) -> None:
-    save_file(tensors, path, metadata={"format": "pt", _DIGEST: _digest(tensors)})
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write one file of tensors with their SHA-256 in its header; equal tensors, equal bytes."""
+    metadata = {"format": "pt", _DIGEST: digest_tensors(tensors)}
+    save_file(dict(tensors), path, metadata=metadata)
     _sort_header(path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of one file.
+
+    Raises:
+        ModelError: if the file cannot be read, or was altered.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} is truncated or altered: {error}. {_ANEW}") from error
+    if _DIGEST in metadata and metadata[_DIGEST] != digest_tensors(stored):
+        raise ModelError(
+            f"{path} was altered: the SHA-256 of its tensors is not the one in its header. {_ANEW}"
+        )
+    return stored
+
+
+def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over the names, types, shapes and bytes of tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _sort_header(path: Path) -> None:
@@ -90,16 +121,7 @@ def _sort_header(path: Path) -> None:
 def _read_file(
     path: Path, held: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is truncated or altered: {error}. {_ANEW}") from error
-    if _DIGEST in metadata and metadata[_DIGEST] != _digest(stored):
-        raise ModelError(
-            f"{path} was altered: the SHA-256 of its tensors is not the one in its header. {_ANEW}"
-        )
+    stored = read_tensors(path)
     tensors = {full: stored[name] for full, name in held.items() if full in expected}
     for name, tensor in tensors.items():
         if tuple(tensor.shape) != expected[name]:
@@ -181,15 +203,6 @@ def _shards(tensors: Mapping[str, Tensor], max_bytes: int) -> list[dict[str, Ten
         shards[-1][name] = tensor
         size += tensor.nbytes
     return shards
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import Recipe, StageConfig, dump_recipe
+from hanlin.config import Recipe, StageConfig, TrainingConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
-from hanlin.records import hold_folder, sha256_file, write_json, write_text
+from hanlin.records import hold_folder, sha256_file, sha256_json, write_json, write_text
 from hanlin.runs.assess import assess
-from hanlin.runs.checks import check_recipe
+from hanlin.runs.checks import check_languages, check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.measured import record_claims
@@ -142,6 +142,7 @@ class _Run:
         prepare_corpus(self.recipe, self.folder, self.console)
         tokenizer = prepare_tokenizer(self.recipe, self.folder, self.console)
         prepare_shards(self.recipe, self.folder, tokenizer, self.console)
+        check_languages(self.recipe, load_manifest(self.folder.corpus))
 
     def _stage(
         self, number: int, stage: StageConfig, tokenizer: Tokenizer, inputs: dict[str, Any]
@@ -190,7 +191,7 @@ class _Run:
     ) -> dict[str, Any]:
         """Everything that a stage's release follows from."""
         training = stage.training
-        learning = training.model_dump(mode="json", exclude=_NO_WEIGHT) if training else {}
+        learning = _describe_learning(training) if training else {}
         parts = [*self.recipe.parts_of(stage), *(stage.replay.parts if stage.replay else ())]
         content = {part: manifest.parts[part].content for part in parts}
         weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in content}
@@ -295,9 +296,17 @@ def _read_result(place: Path) -> dict[str, Any] | None:
     return result
 
 
+def _describe_learning(training: TrainingConfig) -> dict[str, Any]:
+    """Return the settings of training that weights follow from, as JSON values."""
+    judged = {"eval_every", "eval_tokens"} if training.until is not None else set()
+    return training.model_dump(mode="json", exclude=_NO_WEIGHT - judged, exclude_none=True)
+
+
 def _fingerprint_of_release(folder: Path) -> str:
     path = folder / "model.safetensors"
-    return sha256_file(path) if path.exists() else str(folder)
+    core = sha256_file(path) if path.exists() else str(folder)
+    beside = sorted(file for file in folder.glob("expansions/**/*") if file.suffix != ".md")
+    return sha256_json([core, *map(sha256_file, filter(Path.is_file, beside))]) if beside else core
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[str]:

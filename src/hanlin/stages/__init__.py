@@ -9,6 +9,7 @@ from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.checkpoint import run_checkpoint
 from hanlin.stages.context import StageContext, StageResult, row_length
 from hanlin.stages.distil import check_context, check_tokenizer, run_distil
+from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import run_language
 
@@ -25,6 +26,7 @@ __all__ = [
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
     "distil": run_distil,
     "language": run_language,
+    "expand": run_expand,
     "generate": run_generate,
     "checkpoint": lambda context: run_checkpoint(context, run_stage),
 }

@@ -137,18 +137,30 @@ class StageContext:
         num_bytes = sum(int(stream.documents["bytes"].sum()) for stream in self.streams)
         return num_bytes / max(1, sum(stream.num_tokens for stream in self.streams))
 
+    @property
+    def earlier_parts(self) -> tuple[str, ...]:
+        """The parts that the stages it comes from have read, and replayed ones, without its own."""
+        by_name = {stage.name: stage for stage in self.recipe.stages}
+        seen = list(self.stage.replay.parts if self.stage.replay else ())
+        source = by_name.get(self.stage.from_)
+        while source is not None:
+            seen += self.recipe.parts_of(source)
+            source = by_name.get(source.from_)
+        return tuple(part for part in dict.fromkeys(seen) if part not in self.parts)
+
     def held_out_documents(
-        self, split: Split = "validation", parts: Sequence[str] = ()
+        self, split: Split = "validation", parts: Sequence[str] | None = None
     ) -> list[HeldOutDocument]:
         """Return documents that training never sees, up to a budget of tokens a language.
 
-        They are those of `parts`, or of the parts that the stage reads.
+        They are those of the stage's own parts unless others are named.
         """
         limit = self.stage.learning.eval_tokens
         if split == "test":
             limit = self.recipe.evaluation.test_tokens
         documents = itertools.chain.from_iterable(
-            iterate_documents(self.corpus, part, split) for part in parts or self.parts
+            iterate_documents(self.corpus, part, split)
+            for part in (self.parts if parts is None else parts)
         )
         return encode_documents(self.tokenizer, documents, tokens_per_language=limit)
 

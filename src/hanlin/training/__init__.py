@@ -11,6 +11,7 @@ from hanlin.training.checkpoint import (
 )
 from hanlin.training.device import Placement, choose_placement, cpu_has_bf16, measure_peak_flops
 from hanlin.training.distributed import World, join_world
+from hanlin.training.level import LevelWatch, find_metric, has_reached
 from hanlin.training.loop import train
 from hanlin.training.muon import Muon, orthogonalise
 from hanlin.training.optimizers import Optimizer, hidden_matrices
@@ -23,6 +24,7 @@ __all__ = [
     "Batches",
     "CheckpointStore",
     "Display",
+    "LevelWatch",
     "Muon",
     "Optimizer",
     "Placement",
@@ -35,6 +37,8 @@ __all__ = [
     "choose_placement",
     "cpu_has_bf16",
     "find_fault",
+    "find_metric",
+    "has_reached",
     "hidden_matrices",
     "join_world",
     "keep_buffers",

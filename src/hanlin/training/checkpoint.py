@@ -1,7 +1,7 @@
 """Checkpoints that are whole or absent, verified before they are trusted.
 
     checkpoints/step-00000200/
-        model.safetensors       fp32 master weights
+        model.safetensors       fp32 master weights, of what learns
         optimizer.safetensors   moments, momenta, and the objective's tensors
         state.json              step, counts, guard, settings, fingerprints
         manifest.json           SHA-256 and size of each of these; written last
@@ -45,7 +45,7 @@ class Snapshot:
 
     step: int
     weights: dict[str, Tensor]
-    """fp32 weights by name."""
+    """fp32 weights by name; frozen ones are those that training started from."""
     tensors: dict[str, Tensor]
     """Tensors of the optimiser and of the objective, by name."""
     values: dict[str, Any]

@@ -32,6 +32,7 @@ from hanlin.training.compilation import compiled
 from hanlin.training.device import choose_placement
 from hanlin.training.distributed import join_world
 from hanlin.training.journal import Journal
+from hanlin.training.level import LevelWatch
 from hanlin.training.meter import Meter
 from hanlin.training.progress import Display, Quiet
 from hanlin.training.session import (
@@ -135,6 +136,7 @@ def train(
             sample=sample,
             inherit=inherit,
             halt=halt,
+            level=LevelWatch(config.until) if config.until is not None else None,
         )
         session.restore()
         session.run(stop)

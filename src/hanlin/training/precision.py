@@ -78,13 +78,16 @@ class MasterWeights:
             parameter.data = self._masters[name].detach()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all weights in fp32 by name, frozen ones and buffers included."""
-        return {name: tensor.detach() for name, tensor in self._everything().items()}
+        """Return the weights that learn in fp32 by name, and the buffers.
+
+        What is frozen follows from the model that training starts from, and is not kept twice.
+        """
+        return {name: tensor.detach() for name, tensor in self._changing().items()}
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave; names and shapes must agree."""
-        targets = self._everything()
+        targets = self._changing()
         for name in sorted(targets.keys() ^ state.keys()):
             where = "the checkpoint" if name in state else "the model"
             raise CheckpointError(f"The weight {name} is found in {where} only.")
@@ -97,7 +100,7 @@ class MasterWeights:
             target.copy_(state[name])
         self.publish()
 
-    def _everything(self) -> dict[str, Tensor]:
+    def _changing(self) -> dict[str, Tensor]:
         kept = self._model.state_dict().keys()
         buffers = {name: b for name, b in self._model.named_buffers() if name in kept}
-        return {**self._masters, **buffers}
+        return {**self.trainable, **buffers}

@@ -20,6 +20,7 @@ from hanlin.training.distributed import World
 from hanlin.training.fingerprints import check_fingerprints, list_changes
 from hanlin.training.inheritance import inherit_state
 from hanlin.training.journal import Journal
+from hanlin.training.level import LevelWatch
 from hanlin.training.meter import Meter
 from hanlin.training.progress import Display
 from hanlin.training.signals import StopSignal
@@ -84,6 +85,13 @@ class Session:
     resumed_from: int = 0
     evaluation: dict[str, Any] = field(default_factory=dict)
     checkpoint: Path | None = None
+    level: LevelWatch | None = None
+    """What ends training before its last step."""
+
+    @property
+    def _done(self) -> bool:
+        reached = self.level is not None and self.level.done
+        return reached or self.step == self.config.num_steps
 
     def restore(self) -> None:
         """Take back the newest whole checkpoint, if there is one that fits."""
@@ -103,6 +111,8 @@ class Session:
         self.stepper.load_state_dict(snapshot.tensors, values["stepper"])
         self.meter.load_state_dict(values["meter"])
         self.evaluation = values["evaluation"]
+        if self.level is not None:
+            self.level.in_a_row = values["level"]
         self.step = self.resumed_from = snapshot.step
         self.checkpoint = path
         self.journal.rewind(snapshot.step)
@@ -113,7 +123,7 @@ class Session:
     def run(self, stop: StopSignal) -> None:
         """Do the steps that are left."""
         self.stepper.model.train()
-        while self.step < self.config.num_steps:
+        while not self._done:
             rows = self.batches.batch(self.step, self.world.rank, self.world.size)
             with self.meter.timed():
                 outcome = self.stepper.run(self.step, rows, stop=bool(stop.name))
@@ -123,7 +133,7 @@ class Session:
             # One process alone need not wait for the others to hear of the signal.
             stopping = outcome.stop or (self.world.size == 1 and bool(stop.name))
             halting = self.step == self.halt
-            if (stopping or halting) and self.step < self.config.num_steps:
+            if (stopping or halting) and not self._done:
                 self._stop(stop.name or ("its caller" if halting else ""))
 
     def finish(self) -> TrainingResult:
@@ -144,18 +154,29 @@ class Session:
 
     def _after(self, outcome: Outcome) -> None:
         """Do what is due after a step: the last step is due for everything."""
-        last = self.step == self.config.num_steps
         if outcome.fault:
             self._skipped(outcome.fault)
-        if last or self.step % self.config.log_every == 0:
+        logged = self._done or self.step % self.config.log_every == 0
+        if logged:
             self._log(outcome)
-        if self.evaluate and (last or self.step % self.config.eval_every == 0):
+        if self.evaluate and (self._done or self.step % self.config.eval_every == 0):
             self.evaluation = self._call(self.evaluate, "evaluation")
+            self._watch()
+        last = self._done
+        if last and not logged:
+            self._log(outcome)
         every = self.config.sample_every
         if self.sample and every and (last or self.step % every == 0):
             self._call(self.sample, "sample")
         if last or self.step % self.config.checkpoint.every_steps == 0:
             self._save()
+
+    def _watch(self) -> None:
+        if self.level is None:
+            return
+        self.level.see(self.evaluation)
+        if self.level.done:
+            self.journal.note("level reached", step=self.step, **self.level.config.model_dump())
 
     def _skipped(self, fault: str) -> None:
         self.journal.alarm(f"Step {self.step} was skipped: {fault}.")
@@ -196,6 +217,7 @@ class Session:
                 "stepper": values,
                 "meter": self.meter.state_dict(),
                 "evaluation": self.evaluation,
+                **({"level": self.level.in_a_row} if self.level is not None else {}),
             },
         )
         self.checkpoint = self.world.on_first(lambda: self.store.save(snapshot))
@@ -221,6 +243,8 @@ def list_settings(
     learning = config.model_dump(
         mode="json", include={"steps", "tokens", "batch_tokens", "optimizer", "schedule"}
     )
+    if config.until is not None:  # then the evaluations say where training ends
+        learning |= config.model_dump(mode="json", include={"until", "eval_every", "eval_tokens"})
     precision = str(placement.dtype).removeprefix("torch.")
     return {**fingerprints, "training": {**learning, "precision": precision}, "seed": seed}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hanlin.config import Recipe, StageConfig
 from hanlin.errors import RecipeError
+from hanlin.runs.checks.levels import check_expansions, check_levels
 from hanlin.runs.checks.mixtures import check_mixtures
 from hanlin.runs.checks.shapes import check_shapes
 
@@ -17,9 +18,11 @@ def check_recipe(recipe: Recipe) -> None:
 
     Raises:
         RecipeError: a stage starts from what is not there, replays what nobody read before it,
-            inherits an optimiser that does not fit, or compares with what is left out; a batch is
-            shorter than one row, or the tokenizer's folder holds none.
-        ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to.
+            inherits an optimiser that does not fit, compares with what is left out, or waits for a
+            level that can never be reached; a batch is shorter than one row, or the tokenizer's
+            folder holds none.
+        ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to or
+            expanded so.
         TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
@@ -34,6 +37,8 @@ def check_recipe(recipe: Recipe) -> None:
         _check_what_learns_nothing(recipe, stage)
     check_mixtures(recipe)
     check_shapes(recipe)
+    check_levels(recipe)
+    check_expansions(recipe)
 
 
 def _check_release(stage: StageConfig, name: str, earlier: list[str]) -> None:
