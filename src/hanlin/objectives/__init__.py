@@ -1,16 +1,31 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
 from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
+from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
+from hanlin.objectives.exemptions import count_tokens, exempt_tokens
+from hanlin.objectives.judge import Judge
+from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch
+from hanlin.objectives.overuse import Overuse
+from hanlin.objectives.own_text import Writer
+from hanlin.objectives.reward_book import RewardBook
 
 __all__ = [
+    "Critic",
+    "Judge",
+    "LanguageMixture",
     "LanguageModel",
     "Loss",
     "NextToken",
     "Objective",
+    "Overuse",
+    "RewardBook",
     "StateDict",
     "TokenBatch",
+    "Writer",
+    "count_tokens",
+    "exempt_tokens",
     "fused_cross_entropy",
     "head_weight",
     "plain_cross_entropy",

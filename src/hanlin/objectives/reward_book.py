@@ -96,7 +96,7 @@ class RewardBook:
             return np.zeros(len(continuations))
         mean = total / known
         spread = max(float(np.sqrt(max(0.0, squares / known - mean**2))), reward.least_spread)
-        scores = np.clip((values - mean) / spread, -_FURTHEST, _FURTHEST)
+        scores: Floats = np.clip((values - mean) / spread, -_FURTHEST, _FURTHEST)
         return -np.abs(scores) if reward.is_band else scores
 
     def _checked(self, reward: Reward, values: Floats) -> Floats:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -71,11 +71,17 @@ class Continuation:
 class Reward(Protocol):
     """One thing that is rewarded."""
 
-    name: str
-    is_band: bool
-    """Whether human text is the best, and more of the value no better than less."""
-    least_spread: float
-    """What the deviation of human text counts as at least."""
+    @property
+    def name(self) -> str:
+        """Its name, in recipes and in metrics."""
+
+    @property
+    def is_band(self) -> bool:
+        """Whether human text is the best, and more of the value no better than less."""
+
+    @property
+    def least_spread(self) -> float:
+        """What the deviation of human text counts as at least."""
 
     def values(self, continuations: Sequence[Continuation]) -> Floats:
         """Return the value of each continuation."""
@@ -239,6 +245,6 @@ def _grams(text: str, size: int) -> Counter[str]:
 
 if __name__ == "__main__":
     note = Continuation((5, 6), (7, 8, 7, 8), False, "小猫小猫", "从前", "小猫睡了")
-    kinds: list[Callable[[], Reward]] = [Overlap, Repetition, Ending]
+    kinds: tuple[Reward, ...] = (Overlap(), Repetition(), Ending())
     for kind in kinds:
-        print(kind().name, kind().values([note]))
+        print(kind.name, kind.values([note]))

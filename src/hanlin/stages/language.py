@@ -1,15 +1,71 @@
-"""The language stage: next-token prediction on unlabelled text."""
+"""The language stage: next-token prediction on unlabelled text, and what its table adds.
+
+Without `[stages.language]` it is cross-entropy alone. With it, own text is sampled in the midst of
+training; the figures say what that cost, in operations and as a share of the time.
+"""
 
 from __future__ import annotations
 
-from hanlin.objectives import NextToken
+from dataclasses import replace
+from typing import Any
+
+from hanlin.config import LanguageConfig
+from hanlin.errors import RecipeError
+from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
+from hanlin.objectives import LanguageMixture, NextToken
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.learning import learn, release
+from hanlin.stages.mixture import language_mixture
+from hanlin.training import TrainingResult
 
 __all__ = ["run_language"]
 
 
 def run_language(context: StageContext) -> StageResult:
     """Train a decoder on the stage's parts of the corpus and release it."""
-    model = context.model()
-    return release(context, model, learn(context, model, NextToken()))
+    model, config = context.model(), context.stage.language
+    if config is None:
+        return release(context, model, learn(context, model, NextToken()))
+    _check(context, model, config)
+    objective = language_mixture(context, model, config)
+    training = learn(context, model, objective)
+    figures = _figures(context, model, config, objective, training)
+    return replace(release(context, model, training), figures=figures)
+
+
+def _check(context: StageContext, model: Decoder, config: LanguageConfig) -> None:
+    name, length = context.stage.name, context.row_length(model)
+    if config.samples and config.prefix_tokens + config.new_tokens > length:
+        raise RecipeError(
+            f"The stage {name!r} continues language.prefix_tokens {config.prefix_tokens} by "
+            f"language.new_tokens {config.new_tokens}, together more than its rows of {length}. "
+            "Lower one of them."
+        )
+    if config.needs_reference and context.start is None:
+        raise RecipeError(
+            f"The stage {name!r} has language.kl {config.kl}, which compares the model with the "
+            "release that the stage starts `from`, and starts from none. Give `from`, or set "
+            "language.kl = 0."
+        )
+
+
+def _figures(
+    context: StageContext,
+    model: Decoder,
+    config: LanguageConfig,
+    objective: LanguageMixture,
+    training: TrainingResult,
+) -> dict[str, Any]:
+    """Return what sampling cost: operations of all steps, and shares of the time."""
+    tally, shape = objective.writer.tally, model.config
+    length = config.prefix_tokens + config.new_tokens
+    read, learnt, compared = (int(count) for count in tally.tokens.tolist())
+    forward = forward_flops_per_token(shape, length)
+    seconds = max(training.seconds, 1e-9)
+    return {
+        "extra_flops": (read + compared) * forward + learnt * flops_per_token(shape, length),
+        "sampled_tokens": read,
+        "learnt_own_tokens": learnt,
+        "sampling_share": tally.writing / seconds,
+        "scoring_share": tally.scoring / seconds,
+    }

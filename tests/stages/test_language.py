@@ -1,0 +1,78 @@
+"""The language stage with its table: the whole way, resumed, and without it as before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hanlin
+from hanlin.errors import RecipeError, UserError
+from hanlin.records import read_jsonl, sha256_file
+
+_TABLE = """
+[[stages]]
+name = "polish"
+kind = "language"
+from = "base"
+
+[stages.training]
+steps = 6
+batch_tokens = 512
+log_every = 2
+eval_every = 6
+eval_tokens = 300
+sample_every = 0
+checkpoint = { every_steps = 2 }
+optimizer = { kind = "adamw" }
+
+[stages.language]
+policy = 0.3
+confidence = 0.1
+overuse = 0.1
+group = 3
+prefix_tokens = 8
+new_tokens = 12
+row_share = 0.4
+exempt_common = 5
+fluency_order = 3
+"""
+_NEW = ("token_unlikelihood", "sequence_unlikelihood", "policy", "kl", "reward", "entropy")
+
+
+def _recipe(folder: Path, tiny: str, *, stage: str = _TABLE) -> Path:
+    path = folder / "recipe.toml"
+    text = tiny.replace("stories = 300", "stories = 60").replace("ngram_order = 3", "ngram_order=0")
+    text = text.replace("samples = 4", "samples = 0").replace("steps = 8", "steps = 2")
+    path.write_text(text.replace("[evaluation]", f"{stage}\n[evaluation]"), encoding="utf-8")
+    return path
+
+
+def _metrics(run: Path, kind: str = "train") -> list[dict[str, Any]]:
+    records = list(read_jsonl(run / "metrics.jsonl"))
+    for record in records:
+        record.pop("time")
+    return [r for r in records if r["stage"] == "polish" and r["kind"] == kind]
+
+
+def _weights(run: Path) -> str:
+    return sha256_file(run / "stages/2-polish/model/model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def polished(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
+    """Return a finished run of a base stage and a stage with every term."""
+    folder = tmp_path_factory.mktemp("polished")
+    return hanlin.run(_recipe(folder, tiny_text), folder=folder / "run", quiet=True)
+
+
+def test_every_term_is_logged_and_the_cost_of_sampling_is_counted(polished: Path) -> None:
+    last = _metrics(polished)[-1]
+    assert set(_NEW) < last.keys()
+    assert last["loss"] == pytest.approx(last["cross_entropy"], rel=1e-6)
+    result = json.loads((polished / "stages/2-polish/result.json").read_text())
+    assert 0 < result["sampling_share"] < 1
+    assert 0 < result["extra_flops"] < result["flops"]
+    assert result["sampled_tokens"] > 0 and result["learnt_own_tokens"] > 0
