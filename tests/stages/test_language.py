@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import hanlin
-from hanlin.errors import RecipeError, UserError
+from hanlin.errors import RecipeError
 from hanlin.records import read_jsonl, sha256_file
 
 _TABLE = """
@@ -35,7 +36,8 @@ overuse = 0.1
 group = 3
 prefix_tokens = 8
 new_tokens = 12
-row_share = 0.4
+row_share = 1.0
+rewards = { critic = 0.1 }
 exempt_common = 5
 fluency_order = 3
 """
@@ -76,3 +78,45 @@ def test_every_term_is_logged_and_the_cost_of_sampling_is_counted(polished: Path
     assert 0 < result["sampling_share"] < 1
     assert 0 < result["extra_flops"] < result["flops"]
     assert result["sampled_tokens"] > 0 and result["learnt_own_tokens"] > 0
+
+
+def test_a_stopped_stage_goes_on_to_the_same_weights_and_metrics(
+    polished: Path, tmp_path: Path, tiny_text: str
+) -> None:
+    recipe = _recipe(tmp_path, tiny_text)
+    run = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    checkpoints = run / "stages/2-polish/checkpoints"
+    (run / "stages/2-polish/result.json").unlink()
+    shutil.rmtree(checkpoints / "step-00000006")
+    shutil.rmtree(run / "stages/2-polish/model")
+    hanlin.run(recipe, folder=run, quiet=True)
+    resumed = [e["step"] for e in read_jsonl(run / "events.jsonl") if e["event"] == "resumed"]
+    assert resumed == [4]
+    assert _weights(run) == _weights(polished)
+    assert _metrics(run) == _metrics(polished)
+    ours, theirs = (
+        json.loads((r / "stages/2-polish/result.json").read_text()) for r in (run, polished)
+    )
+    assert ours["extra_flops"] == theirs["extra_flops"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("policy = 0.3", "starts from none"),
+        ("new_tokens = 64", "more than its rows of 64"),
+        ("policy = 0.3\ngroup = 1", "compares the continuations of a group"),
+        (
+            "rewards = { overlap = 0, repetition = 0, fluency = 0, lexical = 0, ending = 0 }",
+            "weight 0",
+        ),
+    ],
+)
+def test_an_impossible_table_is_refused(
+    tmp_path: Path, tiny_text: str, table: str, message: str
+) -> None:
+    settings = table if "new_tokens" in table else f"prefix_tokens = 8\nnew_tokens = 12\n{table}"
+    stage = _TABLE[: _TABLE.index("[stages.language]")].replace('from = "base"', "")
+    stage += f"[stages.language]\n{settings}\n"
+    with pytest.raises(RecipeError, match=message):
+        hanlin.run(_recipe(tmp_path, tiny_text, stage=stage), folder=tmp_path / "run", quiet=True)
