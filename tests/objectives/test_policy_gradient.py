@@ -271,7 +271,7 @@ def test_earlier_tokens_lose_probability(
         judge = mixture(token_unlikelihood=1.0, **settings)
         loss = judge.loss(model, judge.prepare(rows, model, torch.Generator()))
         found.append(float(loss.parts["token_unlikelihood"] / loss.weight))
-    assert found[1] < 0.7 * found[0]
+    assert found[1] < 0.85 * found[0]
 
 
 def test_overused_tokens_are_told_from_human_frequency(mixture: Maker, letters: Tokenizer) -> None:

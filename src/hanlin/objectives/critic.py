@@ -77,7 +77,8 @@ class Critic:
         )
         steepness = (slopes.norm(dim=1) - 1).square().mean()
         gap = self._apply(weights, machine).mean() - self._apply(weights, human).mean()
-        return gap + _PENALTY * steepness
+        loss: Tensor = gap + _PENALTY * steepness
+        return loss
 
     def _apply(self, weights: Tensor, states: Tensor) -> Tensor:
         size = _HIDDEN * self._width

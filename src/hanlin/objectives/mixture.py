@@ -17,6 +17,8 @@ B batch, T time, S prefixes, D continuations of each, N new tokens.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -160,7 +162,7 @@ class LanguageMixture:
                 terms["kl"] = divergence(drawn, own.reference, counted)
         terms["repeated"] = own.repeated.sum() / max(1, own.judged)
         terms["entropy"] = (entropies * own.written).sum() / own.written.sum().clamp_min(1)
-        self._last = {name: float(terms[name].detach()) for name in self._last}
+        self._remember(terms)
         factors = {
             "sequence_unlikelihood": config.sequence_unlikelihood,
             "overuse": config.overuse,
@@ -168,6 +170,12 @@ class LanguageMixture:
             "kl": config.kl,
         }
         return torch.stack([factors[n] * terms[n] for n in factors if n in terms]).sum()
+
+    def _remember(self, terms: Mapping[str, Tensor]) -> None:
+        """Keep what is logged; a step that the guard will refuse leaves no trace here either."""
+        values = {name: float(terms[name].detach()) for name in self._last}
+        if all(map(math.isfinite, values.values())):
+            self._last = values
 
     def _own_scores(self, model: nn.Module, own: OwnText) -> tuple[Tensor, Tensor]:
         """Return log p and entropy at each token of own text, (S, D, N) each."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from hanlin.config import Recipe, StageConfig
 from hanlin.errors import RecipeError
 from hanlin.models import resolve_model
+from hanlin.stages import check_language
 
 __all__ = ["check_recipe"]
 
@@ -15,8 +16,8 @@ def check_recipe(recipe: Recipe) -> None:
     """Check that a recipe, with absolute paths, can be carried out.
 
     Raises:
-        RecipeError: a stage starts from what is not there, a batch is shorter than one row, or the
-            tokenizer's folder holds none.
+        RecipeError: a stage starts from what is not there, a batch is shorter than one row, the
+            tokenizer's folder holds none, or a language table does not fit.
         ModelError: the preset is unknown, or the shape is impossible.
     """
     if recipe.tokenizer.path and not (Path(recipe.tokenizer.path) / "tokenizer.json").is_file():
@@ -30,6 +31,8 @@ def check_recipe(recipe: Recipe) -> None:
         earlier = [other.name for other in recipe.stages[:number]]
         for name in (stage.from_, *stage.teachers):
             _check_release(stage, name, earlier)
+        if stage.model is None and (not stage.from_ or stage.from_ in earlier):
+            check_language(stage, context)
         if stage.learns and not stage.from_ and stage.learning.batch_tokens < context:
             raise RecipeError(
                 f"The stage {stage.name!r} has training.batch_tokens "

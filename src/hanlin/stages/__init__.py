@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
 from hanlin.stages.context import StageContext, StageResult
-from hanlin.stages.language import run_language
+from hanlin.stages.language import check_language, run_language
 
-__all__ = ["StageContext", "StageResult", "run_stage"]
+__all__ = ["StageContext", "StageResult", "check_language", "run_stage"]
 
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {"language": run_language}
 

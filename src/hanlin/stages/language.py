@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hanlin.config import LanguageConfig
+from hanlin.config import LanguageConfig, StageConfig
 from hanlin.errors import RecipeError
 from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
 from hanlin.objectives import LanguageMixture, NextToken
@@ -18,7 +18,7 @@ from hanlin.stages.learning import learn, release
 from hanlin.stages.mixture import language_mixture
 from hanlin.training import TrainingResult
 
-__all__ = ["run_language"]
+__all__ = ["check_language", "run_language"]
 
 
 def run_language(context: StageContext) -> StageResult:
@@ -26,25 +26,32 @@ def run_language(context: StageContext) -> StageResult:
     model, config = context.model(), context.stage.language
     if config is None:
         return release(context, model, learn(context, model, NextToken()))
-    _check(context, model, config)
+    check_language(context.stage, context.row_length(model))
     objective = language_mixture(context, model, config)
     training = learn(context, model, objective)
     figures = _figures(context, model, config, objective, training)
     return replace(release(context, model, training), figures=figures)
 
 
-def _check(context: StageContext, model: Decoder, config: LanguageConfig) -> None:
-    name, length = context.stage.name, context.row_length(model)
-    if config.samples and config.prefix_tokens + config.new_tokens > length:
+def check_language(stage: StageConfig, row_length: int) -> None:
+    """Check that a stage's table can be carried out with rows of that length.
+
+    Raises:
+        RecipeError: the continuations do not fit, or there is no reference to keep near.
+    """
+    config = stage.language
+    if config is None:
+        return
+    if config.samples and config.prefix_tokens + config.new_tokens > row_length:
         raise RecipeError(
-            f"The stage {name!r} continues language.prefix_tokens {config.prefix_tokens} by "
-            f"language.new_tokens {config.new_tokens}, together more than its rows of {length}. "
-            "Lower one of them."
+            f"The stage {stage.name!r} continues language.prefix_tokens {config.prefix_tokens} by "
+            f"language.new_tokens {config.new_tokens}, together more than its rows of "
+            f"{row_length}. Lower one of them."
         )
-    if config.needs_reference and context.start is None:
+    if config.needs_reference and not stage.from_:
         raise RecipeError(
-            f"The stage {name!r} has language.kl {config.kl}, which compares the model with the "
-            "release that the stage starts `from`, and starts from none. Give `from`, or set "
+            f"The stage {stage.name!r} has language.kl {config.kl}, which compares the model with "
+            "the release that the stage starts `from`, and starts from none. Give `from`, or set "
             "language.kl = 0."
         )
 

@@ -98,7 +98,10 @@ def _ngram(context: StageContext, config: LanguageConfig) -> KneserNey:
 
 
 def _say(context: StageContext, message: str) -> None:
-    """Say something aloud and keep it as an event."""
+    """Say something aloud and keep it as an event, on the first process."""
+    with join_world() as world:
+        if not world.first:
+            return
     context.say(f"warning: {message}")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     name = context.stage.name
