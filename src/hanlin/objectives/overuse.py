@@ -1,4 +1,4 @@
-"""Which tokens a model writes more often than people do (Li et al. 2019, 1911.03860).
+"""Which tokens a model writes more often than people do (Li et al. 2020, arXiv 1911.03860).
 
     beta(c) = max(0, log p_model(c) / p_human(c))
 
