@@ -332,3 +332,20 @@ def test_a_resumed_objective_goes_on_as_if_it_had_not_stopped(
     for name in ours.keys() - {"seconds"}:
         same = torch.equal if isinstance(ours[name], Tensor) else lambda a, b: a == b
         assert same(ours[name], theirs[name]), name
+
+
+@pytest.mark.parametrize(
+    "settings", [{"decoding": "sampled"}, {"decoding": "greedy"}, {"policy": 0.5}]
+)
+def test_penalties_look_at_the_text_that_the_settings_name_and_spare_the_exempt(
+    mixture: Maker, decoder: Decoder, rows: Tensor, favourite: Any, settings: dict[str, Any]
+) -> None:
+    plain = {"rewards": [favourite], "weights": {"favourite": 1.0}, "ngram": 1, "group": 2}
+    own = mixture(**plain, **settings).prepare(rows, decoder, torch.Generator()).own
+    assert own is not None
+    written = own.written[:, -1]  # of the drawn text too, the last is what is judged
+    assert own.judged == int(written.sum())
+    assert bool(own.repeated[:, -1].any()) and not bool(own.repeated[:, :-1].any())
+    exempt = torch.zeros(decoder.config.vocab_size)
+    spared = mixture(**plain, **settings, allowed=exempt).prepare(rows, decoder, torch.Generator())
+    assert spared.own is not None and not bool(spared.own.repeated.any())
