@@ -79,7 +79,7 @@ def divergence(logprobs: Tensor, reference: Tensor, written: Tensor) -> Tensor:
 
 def _without_noise(advantages: Tensor) -> Tensor:
     """Return advantages with groups at zero that differ from it by rounding alone."""
-    return advantages * (advantages.abs().amax(1, keepdim=True) > _SAME)
+    return torch.where(advantages.abs().amax(1, keepdim=True) > _SAME, advantages, 0.0)
 
 
 if __name__ == "__main__":
