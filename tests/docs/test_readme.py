@@ -234,7 +234,7 @@ def _without_comments(page: Path, language: str) -> list[Any]:
 
 def _completed(piece: dict[str, Any]) -> dict[str, Any]:
     """Return a whole recipe around the piece that a page shows."""
-    parts = [{"path": "a"}, {"path": "b", "part": "news"}]
+    parts = [{"path": "a"}, {"path": "b", "part": "news"}, {"path": "c", "part": "law"}]
     stage: dict[str, Any] = {"name": "base", "kind": "language"}
     stages = piece.get("stages", [{}])
     listed = stages if isinstance(stages, list) else [stages]  # [stages.training] on its own

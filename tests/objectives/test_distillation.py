@@ -16,7 +16,7 @@ from hanlin.models.taps import Tap, tapped_hidden
 from hanlin.objectives import Bridges, Distillation, Loss, NextToken
 from hanlin.objectives.hints import hint_distance, pair_layers, relation_divergence
 from hanlin.objectives.next_token import TokenBatch
-from hanlin.objectives.own_text import write_on
+from hanlin.objectives.on_policy import write_on
 from hanlin.objectives.soft_targets import (
     Mix,
     Predictions,

@@ -7,7 +7,7 @@ from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, Wor
 from hanlin.config.distil import DistilConfig
 from hanlin.config.expand import ExpandConfig, ExpandMethod
 from hanlin.config.generate import GenerateConfig
-from hanlin.config.language import LanguageConfig
+from hanlin.config.language import LanguageConfig, RewardsConfig
 from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
@@ -44,6 +44,7 @@ __all__ = [
     "OptimizerConfig",
     "Recipe",
     "ReplayConfig",
+    "RewardsConfig",
     "SamplingConfig",
     "ScheduleConfig",
     "SourceConfig",

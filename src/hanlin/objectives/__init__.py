@@ -1,22 +1,37 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
 from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
+from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.distillation import Distillation
+from hanlin.objectives.exemptions import count_tokens, exempt_tokens
 from hanlin.objectives.hints import Bridges
+from hanlin.objectives.judge import Judge
+from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
+from hanlin.objectives.overuse import Overuse
+from hanlin.objectives.own_text import Writer
+from hanlin.objectives.reward_book import RewardBook
 from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
     "Bridges",
+    "Critic",
     "Distillation",
+    "Judge",
+    "LanguageMixture",
     "LanguageModel",
     "Loss",
     "Markers",
     "NextToken",
     "Objective",
+    "Overuse",
+    "RewardBook",
     "StateDict",
     "TokenBatch",
+    "Writer",
+    "count_tokens",
+    "exempt_tokens",
     "fused_cross_entropy",
     "head_weight",
     "hidden_targets",

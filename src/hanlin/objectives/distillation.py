@@ -4,7 +4,7 @@
         + d cosine of heads - e H
 
 (Hinton et al. 2015; for hints and relations see `hanlin.objectives.hints`, for own text
-`hanlin.objectives.own_text`, for the last two terms `hanlin.objectives.diversity`). a, b, c, g and
+`hanlin.objectives.on_policy`, for the last two terms `hanlin.objectives.diversity`). a, b, c, g and
 the gate of the teacher's states at the input fall with the share of the steps that are done, and
 once they are zero no teacher is run any more: a teacher smaller than its student helps early and
 holds back late (SALT; Rawat et al. 2024, arXiv:2410.18779). Probabilities are the mean over all
@@ -36,7 +36,7 @@ from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_ent
 from hanlin.objectives.diversity import head_cosines
 from hanlin.objectives.hints import Bridges, hint_distance, pair_layers, relation_divergence
 from hanlin.objectives.next_token import TokenBatch, token_batch
-from hanlin.objectives.own_text import write_on
+from hanlin.objectives.on_policy import write_on
 from hanlin.objectives.soft_targets import (
     Mix,
     Predictions,

@@ -11,12 +11,13 @@ from hanlin.stages.context import StageContext, StageResult, row_length
 from hanlin.stages.distil import check_context, check_tokenizer, run_distil
 from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
-from hanlin.stages.language import run_language
+from hanlin.stages.language import check_language, run_language
 
 __all__ = [
     "StageContext",
     "StageResult",
     "check_context",
+    "check_language",
     "check_tokenizer",
     "prepare_ngram",
     "row_length",

@@ -9,7 +9,7 @@ from hanlin.config import DistilConfig, ModelConfig, Recipe, StageConfig
 from hanlin.errors import RecipeError
 from hanlin.models import read_config, resolve_model
 from hanlin.models.growth import check_growth, check_shrinkage, target_shape
-from hanlin.stages import check_context, check_tokenizer, row_length
+from hanlin.stages import check_context, check_language, check_tokenizer, row_length
 from hanlin.tokenizers import load_tokenizer
 
 __all__ = ["check_shapes"]
@@ -19,7 +19,8 @@ def check_shapes(recipe: Recipe) -> None:
     """Check the shape that each stage releases, as far as it is known before the run.
 
     Raises:
-        RecipeError: a batch is shorter than one row, or a teacher than the rows it is to read.
+        RecipeError: a batch is shorter than one row, a teacher than the rows it is to read, or a
+            row than the continuations that a language stage writes.
         ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to.
         TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
     """
@@ -33,6 +34,7 @@ def check_shapes(recipe: Recipe) -> None:
         if shape is not None and stage.learns and not stage.from_:
             _check_batch(stage, shape.context_length)
         if shape is not None:
+            check_language(stage, row_length(stage.model or recipe.model, shape))
             _check_teachers(recipe, stage, shape, shapes)
 
 
