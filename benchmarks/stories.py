@@ -2,8 +2,9 @@
 
     python benchmarks/stories.py runs/demo --stories 200
 
-Samples stories without a prompt until there are enough in each language, and lets the world's
-checker judge them; says how many stand word for word in the training text.
+Samples stories without a prompt from the run's model, its expansion switched off, until there are
+enough in each language, and lets the world's checker judge them; says how many stand word for word
+in the training text.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def _sample(options: argparse.Namespace) -> dict[str, list[str]]:
-    model = hanlin.load(options.run)
+    model = hanlin.load(options.run, expansion="")  # the stories are the core's
     stories: dict[str, list[str]] = {"zh": [], "en": []}
     seed = options.seed
     while min(map(len, stories.values())) < options.stories:

@@ -18,6 +18,8 @@ class WorldConfig(Strict):
     """Stories a language."""
     languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
     """Languages to write."""
+    form: Literal["stories", "questions"] = "stories"
+    """Stories alone, or each with two questions about it and their answers."""
     seed: int = 0
     """Seed of the generator."""
 

@@ -23,6 +23,7 @@ __all__ = ["Story", "generate_story", "write_stories"]
 
 SECOND_PLOT_SHARE = 0.2
 PLOT_OFFSET, PLOT_EXPONENT = 6.0, 1.25
+_QUESTIONS = 2
 SHORT_PLOT = 4
 """A second plot may follow a first one that took at most so many sentences."""
 
@@ -110,7 +111,19 @@ def write_stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
     rngs = {language: random.Random(f"{config.seed}/{language}") for language in config.languages}
     for _ in range(config.stories):
         for language, rng in rngs.items():
-            yield generate_story(rng).text(language), tags[language]
+            story = generate_story(rng)
+            text = story.text(language)
+            if config.form == "questions":
+                text += "".join(_asked(story, language, rng))
+            yield text, tags[language]
+
+
+def _asked(story: Story, language: Language, rng: random.Random) -> Iterator[str]:
+    """Yield lines with some questions about a story, each with its answer."""
+    ask, answer = ("问：", "答：") if language == "zh" else ("Question: ", "Answer: ")
+    known = story.questions(language)
+    for question, reply in rng.sample(known, min(_QUESTIONS, len(known))):
+        yield f"\n{ask}{question}\n{answer}{reply}"
 
 
 def _choose_plot(rng: random.Random) -> Plot:
