@@ -17,7 +17,7 @@ from hanlin.models.ngram import KneserNey
 from hanlin.records import sha256_json
 from hanlin.stages.context import StageContext
 
-__all__ = ["prepare_ngram"]
+__all__ = ["fit_ngram", "prepare_ngram"]
 
 
 def prepare_ngram(context: StageContext) -> KneserNey | None:
@@ -25,10 +25,19 @@ def prepare_ngram(context: StageContext) -> KneserNey | None:
     settings = context.recipe.evaluation
     if not settings.ngram_order:
         return None
+    return fit_ngram(context, settings.ngram_order, settings.ngram_tokens)
+
+
+def fit_ngram(context: StageContext, order: int, tokens: int) -> KneserNey:
+    """Return the model of that order over so many of the stage's tokens, fitted unless it is there.
+
+    It lies beside the run's corpus, by the hash of all that it follows from. On several processes,
+    the first alone may call this.
+    """
     wanted = sha256_json(
         [
-            settings.ngram_order,
-            settings.ngram_tokens,
+            order,
+            tokens,
             context.fingerprints["corpus"],
             context.fingerprints["tokenizer"],
         ]
@@ -37,10 +46,10 @@ def prepare_ngram(context: StageContext) -> KneserNey | None:
     if (place / "config.json").exists():
         return KneserNey.load(place)
     began = time.monotonic()
-    context.say(f"Fitting the Kneser-Ney baseline of order {settings.ngram_order} ...")
+    context.say(f"Fitting the Kneser-Ney baseline of order {order} ...")
     model = KneserNey.fit(
-        _training_tokens(context, settings.ngram_tokens),
-        settings.ngram_order,
+        _training_tokens(context, tokens),
+        order,
         context.tokenizer.vocab_size,
         eot_id=context.tokenizer.eot_id,
     )

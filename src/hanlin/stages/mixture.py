@@ -35,6 +35,7 @@ from hanlin.objectives.rewards import (
     Reward,
 )
 from hanlin.records import append_jsonl
+from hanlin.stages.baseline import fit_ngram
 from hanlin.stages.context import StageContext
 from hanlin.training import join_world
 
@@ -85,22 +86,14 @@ def _rewards(
 
 
 def _ngram(context: StageContext, config: LanguageConfig) -> KneserNey:
-    """Return the n-gram model that judges fluency, fitted once."""
-    place, tokenizer = context.folder / "ngram", context.tokenizer
+    """Return the n-gram model that judges fluency; the first process fits it, all read it."""
 
     def fit() -> None:
-        if (place / "config.json").exists():
-            return
-        left, documents = config.fluency_tokens, []
-        for stream in context.streams:
-            documents.append(stream.read(0, min(left, stream.num_tokens)))
-            left -= len(documents[-1])
-        order, size = config.fluency_order, tokenizer.vocab_size
-        KneserNey.fit(documents, order, size, eot_id=tokenizer.eot_id).save(place)
+        fit_ngram(context, config.fluency_order, config.fluency_tokens)
 
     with join_world() as world:
         world.on_first(fit)
-    return KneserNey.load(place)
+    return fit_ngram(context, config.fluency_order, config.fluency_tokens)
 
 
 def _say(context: StageContext, message: str) -> None:
