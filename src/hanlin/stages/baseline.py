@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,14 @@ def prepare_ngram(context: StageContext) -> KneserNey | None:
     settings = context.recipe.evaluation
     if not settings.ngram_order:
         return None
-    return fit_ngram(context, settings.ngram_order, settings.ngram_tokens)
+    return fit_ngram(context, context.ngram, settings.ngram_order, settings.ngram_tokens)
 
 
-def fit_ngram(context: StageContext, order: int, tokens: int) -> KneserNey:
+def fit_ngram(context: StageContext, folder: Path, order: int, tokens: int) -> KneserNey:
     """Return the model of that order over so many of the stage's tokens, fitted unless it is there.
 
-    It lies beside the run's corpus, by the hash of all that it follows from. On several processes,
-    the first alone may call this.
+    It lies in `folder` by the hash of all that it follows from. Of several processes, the first
+    alone may fit it.
     """
     wanted = sha256_json(
         [
@@ -42,7 +43,7 @@ def fit_ngram(context: StageContext, order: int, tokens: int) -> KneserNey:
             context.fingerprints["tokenizer"],
         ]
     )
-    place = context.ngram / wanted[:12]
+    place = folder / wanted[:12]
     if (place / "config.json").exists():
         return KneserNey.load(place)
     began = time.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +89,15 @@ def _rewards(
 def _ngram(context: StageContext, config: LanguageConfig) -> KneserNey:
     """Return the n-gram model that judges fluency; the first process fits it, all read it."""
 
-    def fit() -> None:
-        fit_ngram(context, config.fluency_order, config.fluency_tokens)
+    place = context.folder / "ngram"
+    fit = partial(fit_ngram, context, place, config.fluency_order, config.fluency_tokens)
+
+    def fit_on_disk() -> None:
+        fit()  # what is returned would go to all processes, and the folder serves them
 
     with join_world() as world:
-        world.on_first(fit)
-    return fit_ngram(context, config.fluency_order, config.fluency_tokens)
+        world.on_first(fit_on_disk)
+    return fit()
 
 
 def _say(context: StageContext, message: str) -> None:
