@@ -105,51 +105,65 @@ def is_chinese(texts: list[str]) -> bool:
     return sum("\u4e00" <= character <= "\u9fff" for character in characters) * 2 > len(characters)
 
 
-def learn(pairs: list[TextPair], level: str, given: argparse.Namespace, out: Path) -> Translator:
-    """Train a model on pairs and return it with its vocabularies."""
+def learn(pairs: list[TextPair], level: str, given: argparse.Namespace, out: Path) -> None:
+    """Train a model on pairs and write its encoder and decoder below `out`."""
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     by_character = level == "character"
     first = Side.fit(sources, characters=by_character and is_chinese(sources), markers=False)
     second = Side.fit(targets, characters=by_character and is_chinese(targets), markers=True)
     source, target = Vocabulary(first.tokenizer), Vocabulary(second.tokenizer)
     rows = pack_pairs(first.sequences(sources), second.sequences(targets, markers=True))
-    longest = max(len(ids) for ids in second.sequences(targets, markers=True))
-    config = Seq2SeqConfig(
-        kind=given.kind,
-        source_vocab_size=source.size,
-        target_vocab_size=target.size,
-        start_id=target.start_id,
-        end_id=target.end_id,
-        context_length=max(16, 2 * longest, rows.shape[1]),
-        hidden_size=given.hidden_size,
-        num_layers=given.layers,
-        dropout=given.dropout,
-    )
+    config = shape(given, source, target, length=max(16, rows.shape[1]))
     model = build_seq2seq(config, seed=given.seed)
     size = sum(parameter.numel() for parameter in model.parameters())
-    print(f"  {source.size} source and {target.size} target entries, {size:,} weights")
+    print(f"  {source.size} source and {target.size} target entries, {size:,} weights", flush=True)
     batches = PairBatches(rows, rows_per_step=given.batch, seed=given.seed)
-    settings = {
-        "steps": given.steps,
-        "optimizer": {"kind": "adamw", "learning_rate": given.learning_rate, "weight_decay": 0.01},
-        "log_every": max(1, min(100, given.steps // 5)),
-        "checkpoint": {"every_steps": 500},
-        "precision": "fp32",
-    }
     train(
         model,
         TeacherForcing(label_smoothing=given.label_smoothing),
         batches,
-        TrainingConfig.model_validate(settings),
+        settings(given),
         folder=out / "training",
         seed=given.seed,
         fingerprints={"pairs": batches.fingerprint, "shape": config.model_dump(mode="json")},
         display=choose_display(),
         device="cpu",
     )
-    translator = Translator(model.encoder, model.decoder, source, target)
-    translator.save(out)
-    return translator
+    Translator(model.encoder, model.decoder, source, target).save(out)
+
+
+def shape(
+    given: argparse.Namespace, source: Vocabulary, target: Vocabulary, *, length: int
+) -> Seq2SeqConfig:
+    """Return the shape of the model; no side of a pair is longer than `length`."""
+    return Seq2SeqConfig(
+        kind=given.kind,
+        source_vocab_size=source.size,
+        target_vocab_size=target.size,
+        start_id=target.start_id,
+        end_id=target.end_id,
+        context_length=length,
+        hidden_size=given.hidden_size,
+        num_layers=given.layers,
+        dropout=given.dropout,
+    )
+
+
+def settings(given: argparse.Namespace) -> TrainingConfig:
+    """Return how the model learns."""
+    return TrainingConfig.model_validate(
+        {
+            "steps": given.steps,
+            "optimizer": {
+                "kind": "adamw",
+                "learning_rate": given.learning_rate,
+                "weight_decay": 0.01,
+            },
+            "log_every": max(1, min(100, given.steps // 5)),
+            "checkpoint": {"every_steps": 500},
+            "precision": "fp32",
+        }
+    )
 
 
 def decode_sequence(translator: Translator, input_sequence: list[int]) -> tuple[Any, ...]:

@@ -97,6 +97,9 @@ def test_a_batch_gives_what_single_sequences_give_in_their_order(kind: str, beam
     translator = build(kind)
     alone = [translator.decode_sequence(translator.source.encode(t), beam=beam)[0] for t in ZH]
     assert translator.translate(ZH, beam=beam, batch_size=2) == alone
+    found = translator.decode_batch([translator.source.encode(text) for text in ZH], beam=beam)
+    assert [translator.target.decode(each.ids) for each in found] == alone
+    assert all(each.state is None and each.logprob < 0 for each in found)
 
 
 @pytest.mark.parametrize(

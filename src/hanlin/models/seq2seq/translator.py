@@ -12,6 +12,7 @@ Sequences are ids as `texts_to_sequences` gives them, with or without padding (i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,15 @@ class Translator:
         max_tokens: int = 0,
         batch_size: int = 64,
     ) -> list[Hypothesis[Any]]:
-        """Return what is found for each input, `batch_size` of them at once."""
+        """Return what is found for each input, `batch_size` of them at once, without states."""
         order = sorted(range(len(input_sequences)), key=lambda i: len(input_sequences[i]))
         found: dict[int, Hypothesis[Any]] = {}
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
             memory = self._read([input_sequences[place] for place in places])
-            found |= zip(
-                places, self._search(memory, beam, length_penalty, max_tokens), strict=True
-            )
+            batch = self._search(memory, beam, length_penalty, max_tokens)
+            # The states of thousands of sequences would fill the memory.
+            found |= {p: replace(each, state=None) for p, each in zip(places, batch, strict=True)}
         return [found[place] for place in range(len(order))]
 
     def translate(self, texts: Sequence[str], **options: Any) -> list[str]:
