@@ -18,6 +18,7 @@ from hanlin.config.recipe import (
     TokenizerConfig,
 )
 from hanlin.config.replay import ReplayConfig
+from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.training import (
     CheckpointConfig,
@@ -47,6 +48,7 @@ __all__ = [
     "RewardsConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "Seq2SeqConfig",
     "SourceConfig",
     "StageConfig",
     "StageKind",

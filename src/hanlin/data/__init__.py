@@ -3,6 +3,13 @@
 from hanlin.data.augmentation import Augmentation, encode_marked, transformed_rows
 from hanlin.data.order import Mixture, Order
 from hanlin.data.packing import PADDING, DocumentRows, Rows, StreamRows, pack_best_fit, rows_of
+from hanlin.data.pairs import (
+    PairBatches,
+    TextPair,
+    pack_pairs,
+    read_text_pairs,
+    write_text_pairs,
+)
 from hanlin.data.permutation import hash_integers, permute
 from hanlin.data.phases import PhasedOrder, divide_shares
 from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index, write_shards
@@ -13,19 +20,24 @@ __all__ = [
     "DocumentRows",
     "Mixture",
     "Order",
+    "PairBatches",
     "PhasedOrder",
     "Rows",
     "ShardIndex",
     "StreamRows",
+    "TextPair",
     "TokenStream",
     "divide_shares",
     "encode_marked",
     "hash_integers",
     "open_shards",
     "pack_best_fit",
+    "pack_pairs",
     "permute",
     "read_index",
+    "read_text_pairs",
     "rows_of",
     "transformed_rows",
     "write_shards",
+    "write_text_pairs",
 ]

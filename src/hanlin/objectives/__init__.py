@@ -12,6 +12,7 @@ from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
 from hanlin.objectives.own_text import Writer
 from hanlin.objectives.reward_book import RewardBook
+from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Overuse",
     "RewardBook",
     "StateDict",
+    "TeacherForcing",
     "TokenBatch",
     "Writer",
     "count_tokens",
