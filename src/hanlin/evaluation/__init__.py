@@ -14,9 +14,12 @@ from hanlin.evaluation.closeness import (
 )
 from hanlin.evaluation.comparison import (
     Comparison,
+    above,
     at_least,
     at_most,
+    below,
     better_than_spread,
+    no_better_than_spread,
     spread_of,
 )
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
@@ -61,8 +64,10 @@ __all__ = [
     "Share",
     "TokenScore",
     "UniformScorer",
+    "above",
     "at_least",
     "at_most",
+    "below",
     "better_than_spread",
     "bits_per_byte",
     "bits_saved",
@@ -79,6 +84,7 @@ __all__ = [
     "measure_reversal",
     "measure_separation",
     "next_character_accuracy",
+    "no_better_than_spread",
     "read_pairs",
     "score_sentence",
     "short_language",

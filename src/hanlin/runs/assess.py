@@ -2,7 +2,8 @@
 
 The GPT stands beside an n-gram model over the same tokens and beside the uniform distribution: bits
 per byte and next-character accuracy by language on the test split; then repetition and novelty of
-texts that it writes freely, beside the same measures of held-out human text.
+texts that it writes freely, and repetition of what it writes greedily, beside the same measures of
+held-out human text.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from hanlin.models import count_parameters, flops_per_token
 from hanlin.models.ngram import KneserNey
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
+from hanlin.runs.greedy import measure_greedy
 from hanlin.runs.prepare import training_texts
 from hanlin.stages import StageContext, StageResult, prepare_ngram
 from hanlin.text import find_language, iterate_documents, load_manifest
@@ -154,6 +156,7 @@ def _evaluate(context: StageContext, result: StageResult) -> dict[str, Any]:
     return {
         **measured["by_scorer"],
         **_describe_texts(context, texts),
+        "greedy": measure_greedy(context, result.model),
         "samples": [text for group in texts.values() for text in group],
     }
 
