@@ -28,7 +28,7 @@ from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_le
 from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
-from hanlin.evaluation.reversal import Fact, ReversalReport, make_facts, measure_reversal
+from hanlin.evaluation.reversal import ReversalReport, measure_reversal
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
     DecoderScorer,
@@ -38,6 +38,7 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
     "Bits",

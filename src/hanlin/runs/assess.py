@@ -34,6 +34,7 @@ from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.greedy import measure_greedy
 from hanlin.runs.prepare import training_texts
+from hanlin.runs.transformed import measure_transformed
 from hanlin.stages import StageContext, StageResult, prepare_ngram
 from hanlin.text import find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
@@ -153,12 +154,19 @@ def _evaluate(context: StageContext, result: StageResult) -> dict[str, Any]:
     scorers["uniform"] = UniformScorer(context.tokenizer.vocab_size)
     measured = measure_scorers(scorers, context.tokenizer, documents, seed=context.recipe.seed)
     texts = _sample_texts(context, result)
+    human = _human_texts(context, {language: len(group) for language, group in texts.items()})
+    samples = _flat(texts)
     return {
         **measured["by_scorer"],
-        **_describe_texts(context, texts),
+        **_describe_texts(context, texts, human),
+        **measure_transformed(context, result.model, samples, _flat(human)),
         "greedy": measure_greedy(context, result.model),
-        "samples": [text for group in texts.values() for text in group],
+        "samples": samples,
     }
+
+
+def _flat(groups: Mapping[str, list[str]]) -> list[str]:
+    return [text for group in groups.values() for text in group]
 
 
 def _sample_texts(context: StageContext, result: StageResult) -> dict[str, list[str]]:
@@ -176,8 +184,9 @@ def _by_language(texts: Sequence[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _describe_texts(context: StageContext, texts: dict[str, list[str]]) -> dict[str, Any]:
-    human = _human_texts(context, {language: len(group) for language, group in texts.items()})
+def _describe_texts(
+    context: StageContext, texts: dict[str, list[str]], human: dict[str, list[str]]
+) -> dict[str, Any]:
     groups = {**texts, **{f"{lang}, human": group for lang, group in human.items()}}
     novelty = measure_novelty(groups, training_texts(context.corpus, context.parts))
     repetition = {

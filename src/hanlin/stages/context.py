@@ -139,7 +139,7 @@ class StageContext:
 
     @property
     def earlier_parts(self) -> tuple[str, ...]:
-        """The parts that the stages it comes from have read, replayed and watched ones; not its own."""
+        """Parts that the stages it comes from have read, replayed and watched ones; not its own."""
         by_name = {stage.name: stage for stage in self.recipe.stages}
         seen = [*(self.stage.replay.parts if self.stage.replay else ()), *self.stage.watch]
         source = by_name.get(self.stage.from_)
