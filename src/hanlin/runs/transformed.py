@@ -1,4 +1,4 @@
-"""What came of transformed text: whether it leaks into plain texts, and what reading backwards gave.
+"""What came of transformed text: whether it leaks into plain texts, and what reading it gave.
 
 `leakage` is the share of unprompted samples that look reversed, beside that of human text. It is
 measured where a stage learns transformed text. `reversal` asks for the facts that a toy world
