@@ -358,7 +358,10 @@ def test_proofs_that_share_an_arm_run_it_once_with_the_rates_of_both() -> None:
         claims=(claims[1],),
     )
     both = merge([one, other])
-    assert [(arm.name, arm.rates) for arm in both.arms] == [("recipe", (1.0, 0.5)), ("b", (1.0,))]
+    assert [(arm.name, arm.rates) for arm in both.arms] == [
+        ("recipe", (1.0, 0.5)),
+        ("b", (1.0, 0.5)),
+    ]
     assert both.claims == tuple(claims)
 
 

@@ -71,13 +71,17 @@ class Proof:
 def merge(proofs: Sequence[Proof]) -> Proof:
     """Return one proof that makes the claims of several; an arm that they share runs once.
 
-    Of the same arm, all rates that any of them tries are tried.
+    Of the same arm, all rates that any of them tries are tried; and where the first arm tries some,
+    no control has to do with one.
     """
     arms: dict[str, Arm] = {}
     for arm in (arm for proof in proofs for arm in proof.arms):
         known = arms.setdefault(arm.name, arm)
         rates = tuple(dict.fromkeys([*known.rates, *arm.rates]))
         arms[arm.name] = replace(known, rates=rates, spent=max(known.spent, arm.spent))
+    tried = next(iter(arms.values())).rates if arms else (1.0,)
+    for name, arm in arms.items():
+        arms[name] = arm if len(arm.rates) > 1 else replace(arm, rates=tried)
     return Proof(
         arms=tuple(arms.values()), claims=tuple(claim for proof in proofs for claim in proof.claims)
     )
