@@ -50,6 +50,7 @@ checkpoint = { every_steps = 4 }
 ngram_order = 3
 test_tokens = 600
 samples = 4
+greedy = 4
 
 [sampling]
 max_tokens = 30

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from hanlin.config._strict import Strict
 
@@ -22,6 +22,14 @@ class WorldConfig(Strict):
     """Stories alone, or each with two questions about it and their answers."""
     seed: int = 0
     """Seed of the generator."""
+    facts: int = Field(default=0, ge=0, le=80)
+    """Made-up facts a language, one at the end of each story, which the reversal probe asks for."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_facts(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not asked for, so that a corpus built before there were facts fits."""
+        table: dict[str, Any] = write(self)
+        return table if self.facts else {k: v for k, v in table.items() if k != "facts"}
 
 
 class SourceConfig(Strict):

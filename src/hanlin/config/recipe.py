@@ -71,6 +71,9 @@ class EvaluationConfig(Strict):
     """Held-out tokens a language that are scored at most."""
     samples: int = Field(default=40, ge=0)
     """Texts sampled without a prompt, for repetition and novelty."""
+    greedy: int = Field(default=48, ge=0)
+    """Prefixes of test text a language that are continued greedily, for repetition; 0 leaves it
+    out."""
 
 
 class Recipe(Strict):
@@ -120,9 +123,10 @@ class Recipe(Strict):
     def _parts_exist(self) -> Self:
         known = self.corpus.parts
         for stage in self.stages:
-            for part in stage.parts:
+            for part in (*stage.parts, *stage.watch):
                 if part not in known:
+                    verb = "reads" if part in stage.parts else "watches"
                     raise ValueError(
-                        f"stage {stage.name!r} reads part {part!r}; the corpus has {list(known)}"
+                        f"stage {stage.name!r} {verb} part {part!r}; the corpus has {list(known)}"
                     )
         return self

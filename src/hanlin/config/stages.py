@@ -50,6 +50,9 @@ class StageConfig(Strict):
     """Marked transformations of the text, beside the text itself."""
     replay: ReplayConfig | None = None
     """Old text among the new, against forgetting."""
+    watch: tuple[str, ...] = ()
+    """Parts of the corpus whose test text is measured before and after the stage, by themselves;
+    nothing is learnt from them."""
     distil: DistilConfig | None = None
     """Settings of a `distil` stage."""
     language: LanguageConfig | None = None
@@ -84,6 +87,11 @@ class StageConfig(Strict):
             raise ValueError(f"stage {self.name!r} learns and needs a table `training`")
         if not self.learns:
             self._refuse("training", "model", "augment", "replay")
+            if self.watch:
+                raise ValueError(
+                    f"stage {self.name!r} is of kind {self.kind!r}, which learns nothing; "
+                    "leave out `watch`"
+                )
         self._check_mixture()
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")

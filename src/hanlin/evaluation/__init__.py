@@ -14,9 +14,12 @@ from hanlin.evaluation.closeness import (
 )
 from hanlin.evaluation.comparison import (
     Comparison,
+    above,
     at_least,
     at_most,
+    below,
     better_than_spread,
+    no_better_than_spread,
     spread_of,
 )
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
@@ -25,7 +28,7 @@ from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_le
 from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
-from hanlin.evaluation.reversal import Fact, ReversalReport, make_facts, measure_reversal
+from hanlin.evaluation.reversal import ReversalReport, measure_reversal
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
     DecoderScorer,
@@ -35,6 +38,7 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
     "Bits",
@@ -61,8 +65,10 @@ __all__ = [
     "Share",
     "TokenScore",
     "UniformScorer",
+    "above",
     "at_least",
     "at_most",
+    "below",
     "better_than_spread",
     "bits_per_byte",
     "bits_saved",
@@ -79,6 +85,7 @@ __all__ = [
     "measure_reversal",
     "measure_separation",
     "next_character_accuracy",
+    "no_better_than_spread",
     "read_pairs",
     "score_sentence",
     "short_language",

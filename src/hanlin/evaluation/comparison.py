@@ -2,7 +2,9 @@
 
     at_most(f)           mean(values) <= f * mean(control)
     at_least(f)          mean(values) >= f * mean(control)
+    below(l), above(l)   mean(values) <= l, mean(values) >= l; the control is shown beside
     better_than_spread   mean(control) - mean(values) > 2 * spread   (the other way for `higher`)
+    no_better_than_spread   the opposite, for controls that must not gain
 
 The spread is the larger of the two standard deviations over the seeds; a difference within twice
 that is chance (small models differ by 0.002 to 0.005 nats from seed to seed alone). One seed has
@@ -21,7 +23,20 @@ from typing import Literal
 
 from hanlin.records import Verdict
 
-__all__ = ["Comparison", "at_least", "at_most", "better_than_spread", "spread_of"]
+__all__ = [
+    "Comparison",
+    "above",
+    "at_least",
+    "at_most",
+    "below",
+    "better_than_spread",
+    "no_better_than_spread",
+    "spread_of",
+]
+
+Rule = Literal[
+    "at most", "at least", "below", "above", "lower", "higher", "not lower", "not higher"
+]
 
 _SPREADS = 2.0
 
@@ -30,29 +45,34 @@ _SPREADS = 2.0
 class Comparison:
     """A rule that values must meet against a control."""
 
-    rule: Literal["at most", "at least", "lower", "higher"]
+    rule: Rule
     factor: float = 1.0
+    """What the control is multiplied by; for `below` and `above` the level itself."""
 
     def __str__(self) -> str:
         """Say the rule in words."""
-        if self.rule in ("lower", "higher"):
-            return f"{self.rule} than the control by more than twice the seeds' spread"
-        return f"{self.rule} {self.factor:g} x the control"
+        if self.rule in ("below", "above"):
+            return f"at {'most' if self.rule == 'below' else 'least'} {self.factor:g}"
+        if self.rule in ("at most", "at least"):
+            return f"{self.rule} {self.factor:g} x the control"
+        return f"{self.rule} than the control by more than twice the seeds' spread"
 
     def judge(self, values: Sequence[float], control: Sequence[float]) -> Verdict:
         """Return the verdict over all seeds; without a number in each place a claim fails."""
-        numbers = [*values, *control]
+        absolute = self.rule in ("below", "above")
+        numbers = [*values, *(() if absolute else control)]
         if not values or not control or not all(math.isfinite(number) for number in numbers):
             return "failed"
-        mean, level = statistics.fmean(values), statistics.fmean(control)
-        if self.rule in ("at most", "at least"):
-            gap = self.factor * level - mean
-            return "held" if (gap if self.rule == "at most" else -gap) >= 0 else "failed"
+        mean = statistics.fmean(values)
+        if absolute or self.rule in ("at most", "at least"):
+            gap = self.factor * (1.0 if absolute else statistics.fmean(control)) - mean
+            return "held" if (gap if self.rule in ("at most", "below") else -gap) >= 0 else "failed"
         spread = spread_of(values, control)
         if spread is None:
             return "not tested"
-        gain = level - mean if self.rule == "lower" else mean - level
-        return "held" if gain > _SPREADS * spread else "failed"
+        gain = statistics.fmean(control) - mean
+        better = (gain if self.rule.endswith("lower") else -gain) > _SPREADS * spread
+        return "held" if better != self.rule.startswith("not") else "failed"
 
 
 def at_most(factor: float = 1.0) -> Comparison:
@@ -68,6 +88,21 @@ def at_least(factor: float = 1.0) -> Comparison:
 def better_than_spread(*, higher: bool = False) -> Comparison:
     """Return the rule that values beat the control's beyond twice the seeds' spread."""
     return Comparison("higher" if higher else "lower")
+
+
+def no_better_than_spread(*, higher: bool = False) -> Comparison:
+    """Return the rule that values do not beat the control's beyond twice the seeds' spread."""
+    return Comparison("not higher" if higher else "not lower")
+
+
+def below(level: float) -> Comparison:
+    """Return the rule that values are at most `level`, whatever the control's are."""
+    return Comparison("below", level)
+
+
+def above(level: float) -> Comparison:
+    """Return the rule that values are at least `level`, whatever the control's are."""
+    return Comparison("above", level)
 
 
 def spread_of(*groups: Sequence[float]) -> float | None:

@@ -2,7 +2,8 @@
 
 The GPT stands beside an n-gram model over the same tokens and beside the uniform distribution: bits
 per byte and next-character accuracy by language on the test split; then repetition and novelty of
-texts that it writes freely, beside the same measures of held-out human text.
+texts that it writes freely, and repetition of what it writes greedily, beside the same measures of
+held-out human text.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from hanlin.models import count_parameters, flops_per_token
 from hanlin.models.ngram import KneserNey
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
+from hanlin.runs.greedy import measure_greedy
 from hanlin.runs.prepare import training_texts
+from hanlin.runs.transformed import measure_transformed
 from hanlin.stages import StageContext, StageResult, prepare_ngram
 from hanlin.text import find_language, iterate_documents, load_manifest
 from hanlin.tokenizers import Tokenizer
@@ -151,11 +154,19 @@ def _evaluate(context: StageContext, result: StageResult) -> dict[str, Any]:
     scorers["uniform"] = UniformScorer(context.tokenizer.vocab_size)
     measured = measure_scorers(scorers, context.tokenizer, documents, seed=context.recipe.seed)
     texts = _sample_texts(context, result)
+    human = _human_texts(context, {language: len(group) for language, group in texts.items()})
+    samples = _flat(texts)
     return {
         **measured["by_scorer"],
-        **_describe_texts(context, texts),
-        "samples": [text for group in texts.values() for text in group],
+        **_describe_texts(context, texts, human),
+        **measure_transformed(context, result.model, samples, _flat(human)),
+        "greedy": measure_greedy(context, result.model),
+        "samples": samples,
     }
+
+
+def _flat(groups: Mapping[str, list[str]]) -> list[str]:
+    return [text for group in groups.values() for text in group]
 
 
 def _sample_texts(context: StageContext, result: StageResult) -> dict[str, list[str]]:
@@ -173,8 +184,9 @@ def _by_language(texts: Sequence[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _describe_texts(context: StageContext, texts: dict[str, list[str]]) -> dict[str, Any]:
-    human = _human_texts(context, {language: len(group) for language, group in texts.items()})
+def _describe_texts(
+    context: StageContext, texts: dict[str, list[str]], human: dict[str, list[str]]
+) -> dict[str, Any]:
     groups = {**texts, **{f"{lang}, human": group for lang, group in human.items()}}
     novelty = measure_novelty(groups, training_texts(context.corpus, context.parts))
     repetition = {

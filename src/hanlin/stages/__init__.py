@@ -8,10 +8,11 @@ from hanlin.config import StageKind
 from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.checkpoint import run_checkpoint
 from hanlin.stages.context import StageContext, StageResult, row_length
-from hanlin.stages.distil import check_context, check_tokenizer, run_distil
+from hanlin.stages.distil import check_context, check_tokenizer, run_distil, teaching_flops
 from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import check_language, run_language
+from hanlin.stages.passages import continue_passages, take_passages
 
 __all__ = [
     "StageContext",
@@ -19,9 +20,12 @@ __all__ = [
     "check_context",
     "check_language",
     "check_tokenizer",
+    "continue_passages",
     "prepare_ngram",
     "row_length",
     "run_stage",
+    "take_passages",
+    "teaching_flops",
 ]
 
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {

@@ -139,9 +139,9 @@ class StageContext:
 
     @property
     def earlier_parts(self) -> tuple[str, ...]:
-        """The parts that the stages it comes from have read, and replayed ones, without its own."""
+        """Parts that the stages it comes from have read, replayed and watched ones; not its own."""
         by_name = {stage.name: stage for stage in self.recipe.stages}
-        seen = list(self.stage.replay.parts if self.stage.replay else ())
+        seen = [*(self.stage.replay.parts if self.stage.replay else ()), *self.stage.watch]
         source = by_name.get(self.stage.from_)
         while source is not None:
             seen += self.recipe.parts_of(source)

@@ -10,22 +10,25 @@ one grows, one with fewer layers keeps some of them; without `from` the weights 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hanlin.config import DistilConfig, ModelConfig
+from hanlin.config import DistilConfig, ModelConfig, TrainingConfig
 from hanlin.errors import ModelError, TokenizerError
 from hanlin.models import Decoder, flops_per_token, forward_flops_per_token, load_release
 from hanlin.models.growth import grow, shrink, target_shape
 from hanlin.objectives import Bridges, Distillation
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.learning import learn, release
+from hanlin.stages.trigger import measure_bits
 from hanlin.tokenizers import Tokenizer, load_tokenizer
+from hanlin.training import join_world
 
-__all__ = ["check_context", "check_tokenizer", "run_distil"]
+__all__ = ["check_context", "check_tokenizer", "run_distil", "teaching_flops"]
 
 
 def run_distil(context: StageContext) -> StageResult:
@@ -47,8 +50,9 @@ def run_distil(context: StageContext) -> StageResult:
         training = learn(
             context, student, Distillation(teachers, config, bridges, markers=context.markers)
         )
-    figures = _spent(context, config, teachers, student.config, context.row_length(student))
     released = release(context, student, training)
+    with join_world() as world:
+        figures = world.on_first(lambda: _figures(context, config, teachers, student))
     return replace(released, figures={**released.figures, **figures})
 
 
@@ -107,23 +111,40 @@ def _bridges(
     return Bridges(shape, student.config, wanted, generator)
 
 
-def _spent(
-    context: StageContext,
+def teaching_flops(
     config: DistilConfig,
-    teachers: list[Decoder],
+    training: TrainingConfig,
+    teachers: Sequence[ModelConfig],
     ours: ModelConfig,
     length: int,
-) -> dict[str, Any]:
-    """Return what the teachers cost: they read every token until their share of the steps ends.
+) -> tuple[int, int]:
+    """Return what teachers read, in tokens, and what it costs: until their share of the steps ends.
 
     With text of its own, the student writes each row and learns from it, and they read it again.
     """
-    steps = context.training.num_steps
+    steps = training.num_steps
     taught = sum(config.share_at(step / steps) > 0 for step in range(steps)) if teachers else 0
-    tokens = taught * (context.training.batch_tokens // length) * length
+    tokens = taught * (training.batch_tokens // length) * length
     reads = 2 if config.on_policy else 1
-    read = reads * tokens * len(teachers)
-    flops = sum(reads * tokens * forward_flops_per_token(t.config, length) for t in teachers)
+    flops = sum(reads * tokens * forward_flops_per_token(shape, length) for shape in teachers)
     if config.on_policy:
         flops += tokens * (forward_flops_per_token(ours, length) + flops_per_token(ours, length))
-    return {"teacher_tokens": read, "extra_flops": flops}
+    return reads * tokens * len(teachers), flops
+
+
+def _figures(
+    context: StageContext, config: DistilConfig, teachers: Sequence[Decoder], student: Decoder
+) -> dict[str, Any]:
+    """Return what the teachers cost, and the best of them on the test text of each language."""
+    shapes = [teacher.config for teacher in teachers]
+    read, flops = teaching_flops(
+        config, context.training, shapes, student.config, context.row_length(student)
+    )
+    documents, eot_id = context.held_out_documents("test"), context.tokenizer.eot_id
+    device = student.embedding.weight.device
+    found = [measure_bits(teacher.to(device), documents, eot_id) for teacher in teachers]
+    best = {
+        language: {"bits_per_byte": min(bits[language] for bits in found)}
+        for language in (found[0] if found else ())
+    }
+    return {"teacher_tokens": read, "extra_flops": flops, "teacher": best}

@@ -39,6 +39,7 @@ from hanlin.models.expansion import (
 from hanlin.objectives import NextToken
 from hanlin.stages.card import model_card
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.forgetting import measure_forgetting
 from hanlin.stages.learning import learn
 from hanlin.stages.trigger import check_trigger, measure_bits
 from hanlin.training import TrainingResult, choose_placement, join_world
@@ -67,6 +68,7 @@ def run_expand(context: StageContext) -> StageResult:
         world.on_first(lambda: _release(context, place, model, expansion, training))
         identical = world.on_first(lambda: _check_switch(context, core, rows))
         after = world.on_first(lambda: _measure(context, model.to(device)))
+        changes = world.on_first(lambda: measure_forgetting(context, model))
     figures = {
         "expansion": {
             "name": _name(context),
@@ -77,6 +79,7 @@ def run_expand(context: StageContext) -> StageResult:
             "bits_per_byte": {"before": before, "after": after},
         },
         "extra_flops": training.tokens * _extra_flops(module, model),
+        **changes,
     }
     return StageResult(model=model.to(device), training=training, figures=figures)
 

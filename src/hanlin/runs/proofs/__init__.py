@@ -5,6 +5,7 @@ from hanlin.runs.proofs.preparing import prepare_proof
 from hanlin.runs.proofs.price import Price
 from hanlin.runs.proofs.registry import PROOFS, proof_of
 from hanlin.runs.proofs.runner import Outcome, ProofRun
+from hanlin.runs.proofs.subject import Subject
 
 __all__ = [
     "PROOFS",
@@ -14,6 +15,7 @@ __all__ = [
     "Price",
     "Proof",
     "ProofRun",
+    "Subject",
     "prepare_proof",
     "proof_of",
 ]

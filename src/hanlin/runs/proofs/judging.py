@@ -29,6 +29,8 @@ class ArmOutcome:
     rates: tuple[float, ...]
     """The rates that were tried."""
     seeds: Sequence[Measured]
+    share: float = 1.0
+    """The share of the other arms' operations that it was meant to spend."""
 
     @property
     def flops(self) -> float:
@@ -61,15 +63,18 @@ def judge_claims(
 
 
 def describe_flops(arms: Mapping[str, ArmOutcome]) -> str:
-    """Say whether the arms spent the same operations."""
-    spent = {name: arm.flops for name, arm in arms.items()}
+    """Say whether the arms spent the same operations, or the share of these that was meant."""
+    spent = {name: arm.flops / arm.share for name, arm in arms.items()}
+    less = [f"{name} {arm.share:.0%}" for name, arm in arms.items() if arm.share != 1]
+    meant = f" As was meant, some spent a share of it: {', '.join(less)}." if less else ""
     least = min(spent, key=lambda name: spent[name])
     most = max(spent, key=lambda name: spent[name])
     if spent[most] <= spent[least] * (1 + _EQUAL):
-        return "All arms spent the same FLOPs (within 2 %)."
+        return f"All arms spent the same FLOPs (within 2 %).{meant}"
     ratio = spent[most] / max(spent[least], 1.0)
     return (
         f"The arms did NOT spend the same FLOPs: {most} spent {ratio:.2f} times what {least} did."
+        f"{meant}"
     )
 
 

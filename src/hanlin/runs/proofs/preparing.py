@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from hanlin.runs.proofs.base import Arm, Proof
 from hanlin.runs.proofs.price import price_of
 from hanlin.runs.proofs.registry import proof_of
 from hanlin.runs.proofs.runner import ProofRun
+from hanlin.runs.proofs.subject import Subject
 from hanlin.runs.proofs.trial import Trial
 from hanlin.runs.run import require_finished
 from hanlin.tokenizers import load_tokenizer
@@ -48,15 +48,13 @@ def prepare_proof(
     if seeds < 1:
         raise UserError(f"--seeds {seeds} leaves nothing to run. Give 3 or more.")
     recipe = require_finished(recipe, folder, base=base, until=stage)
-    number, entry = next(
-        (number, s) for number, s in enumerate(recipe.stages, start=1) if s.name == stage
-    )
-    proof = proof_of(recipe, entry)
+    entry = next(entry for entry in recipe.stages if entry.name == stage)
+    subject = Subject(recipe, entry, folder)
+    proof = proof_of(subject)
     listed = tuple((recipe.seed + n) % 2**32 for n in range(seeds))
-    result = json.loads((folder.stage(number, stage) / "result.json").read_text(encoding="utf-8"))
     price = price_of(
         _trials(folder, recipe, entry, proof, listed),
-        result,
+        subject.result,
         load_tokenizer(folder.tokenizer).vocab_size,
     )
     words = ("hanlin", "prove", str(folder.recipe), "--run", str(folder.root), "--stage", stage)

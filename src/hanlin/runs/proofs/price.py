@@ -1,8 +1,9 @@
 """What a proof will take, said before it starts, from what the run's own stage took.
 
-Each training token of an arm is priced like one of the stage that the proof is about, teachers and
-sampling included, times the ratio of the models' operations a token. Measuring takes as long as it
-took then. Trials that are finished cost nothing.
+An arm whose operations are known is priced by them, at the speed of the stage that the proof is
+about. Each training token of another is priced like one of that stage, teachers and sampling
+included, times the ratio of the models' operations a token. Measuring takes as long as it took
+then. Trials that are finished cost nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from hanlin.config import ModelConfig, Recipe, StageConfig
 from hanlin.errors import RunError
 from hanlin.models import flops_per_token, read_config, resolve_model
+from hanlin.models.growth import target_shape
 from hanlin.planning.units import count, duration, exact, power
 from hanlin.runs.proofs.trial import Trial
 
@@ -67,8 +69,9 @@ def price_of(trials: Iterable[Trial], result: Mapping[str, Any], vocab_size: int
             here = stage.learning.num_steps * stage.learning.batch_tokens
             size = flops_per_token(shape) / flops_per_token(_shape_of(trial, vocab_size))
             steps, used = steps + stage.learning.num_steps, used + here
-            flops += result["flops"] / tokens * here * size
-            seconds += result["seconds"] / tokens * here * size
+            spent = trial.arm.expected or result["flops"] / tokens * here * size
+            flops += spent
+            seconds += result["seconds"] * spent / result["flops"]
             seconds += float(result.get("measuring_seconds", 0.0))
     return Price(
         trials=len(left),
@@ -90,13 +93,12 @@ def _shape_of(trial: Trial, vocab_size: int) -> ModelConfig:
 
 
 def _shapes(recipe: Recipe, vocab_size: int) -> list[tuple[StageConfig, ModelConfig]]:
-    """Return the stages that learn with their shapes; one that starts `from` has that one's."""
+    """Return the stages that learn with their shapes, grown from that of `from` where it is set."""
     shapes: dict[str, ModelConfig] = {}
     for stage in recipe.stages:
-        if stage.model is None and stage.from_ in shapes:
-            shapes[stage.name] = shapes[stage.from_]
-        elif stage.model is None and stage.from_:
-            shapes[stage.name] = read_config(Path(stage.from_))
+        if stage.from_:
+            start = shapes.get(stage.from_) or read_config(Path(stage.from_))
+            shapes[stage.name] = target_shape(stage.model, start) if stage.model else start
         else:
             shapes[stage.name] = resolve_model(stage.model or recipe.model, vocab_size)
     return [(stage, shapes[stage.name]) for stage in recipe.stages if stage.learns]

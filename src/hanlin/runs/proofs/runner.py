@@ -83,7 +83,7 @@ class ProofRun:
         if len(arm.rates) > 1:
             chosen = min(first, key=lambda rate: mean_at(first[rate].figures, arm.chosen_by))
         rest = [self._trial(arm, seed, chosen, console, world) for seed in self.seeds[1:]]
-        return ArmOutcome(chosen, arm.rates, (first[chosen], *rest))
+        return ArmOutcome(chosen, arm.rates, (first[chosen], *rest), arm.share)
 
     def _trial(self, arm: Arm, seed: int, rate: float, console: Console, world: World) -> Measured:
         trial = Trial(self.run_folder, self.recipe, self.stage, arm, seed, rate)

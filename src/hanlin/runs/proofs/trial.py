@@ -17,6 +17,7 @@ from typing import Any
 from hanlin.config import Recipe, StageConfig
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.proofs.base import Arm
+from hanlin.runs.proofs.subject import Subject
 
 __all__ = ["Measured", "Trial"]
 
@@ -28,7 +29,7 @@ class Measured:
     figures: Mapping[str, Any]
     """result.json of its last stage."""
     flops: float
-    """Operations of all its stages, teachers and sampling among them."""
+    """Operations of all its stages, teachers, sampling and what was spent before among them."""
     tokens: int
     """Training tokens of all its stages."""
 
@@ -50,14 +51,15 @@ class Trial:
     def folder(self) -> RunFolder:
         """Where it lies."""
         suffix = "" if len(self.arm.rates) == 1 else f"-r{self.rate:g}"
-        place = self.run.proof(self.stage.name) / f"{self.arm.name}-s{self.seed}{suffix}"
+        place = self.run.proof(self.stage.name) / f"{self.arm.label}-s{self.seed}{suffix}"
         return RunFolder(place, shared=self.run.root)
 
     def as_recipe(self) -> Recipe:
         """Return the arm's stages as a recipe that starts from what the run has finished."""
         stages = [self._placed(stage) for stage in self.arm.stages]
         stages[-1] = _at_rate(stages[-1], self.rate)
-        name = f"{self.recipe.name}.{self.stage.name}.{self.arm.name}"
+        stages[-1] = stages[-1].model_copy(update={"watch": self._watched()})
+        name = f"{self.recipe.name}.{self.stage.name}.{self.arm.label}"
         return self.recipe.model_copy(
             update={"name": name, "seed": self.seed, "stages": tuple(stages)}
         )
@@ -75,7 +77,7 @@ class Trial:
         ]
         return Measured(
             results[-1],
-            sum(float(result.get("flops", 0)) for result in results),
+            self.arm.spent + sum(float(result.get("flops", 0)) for result in results),
             sum(int(result.get("tokens", 0)) for result in results),
         )
 
@@ -87,8 +89,20 @@ class Trial:
     def _result(self, number: int) -> Path:
         return self.folder.stage(number, self.arm.stages[number - 1].name) / "result.json"
 
+    def _watched(self) -> tuple[str, ...]:
+        """Return the parts that each arm is measured on by itself: old ones, and the stage's own.
+
+        A stage before which no other text was read has nothing to forget.
+        """
+        earlier = Subject(self.recipe, self.stage, self.run).earlier_parts
+        own = self.recipe.parts_of(self.stage)
+        return tuple(dict.fromkeys([*earlier, *own, *self.stage.watch])) if earlier else ()
+
     def _placed(self, stage: StageConfig) -> StageConfig:
-        """Point at the run's releases, name the parts that are meant, and back nothing up."""
+        """Point at the run's releases, name the parts that are meant, and back nothing up.
+
+        The level that a core must have reached was judged in the run, whose evaluations it needs.
+        """
         training = stage.training
         if training is not None:
             checkpoint = training.checkpoint.model_copy(update={"backup": ""})
@@ -99,6 +113,7 @@ class Trial:
                 "teachers": tuple(self._release(name) for name in stage.teachers),
                 "parts": self.recipe.parts_of(stage),
                 "training": training,
+                "expand": stage.expand and stage.expand.model_copy(update={"trigger": None}),
             }
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hanlin.config import WorldConfig
+from hanlin.text.facts import with_facts
 from hanlin.text.world import tasks
 from hanlin.text.world.casting import Split, StuckError, cumulative_weights, held_out
 from hanlin.text.world.checker import MAX_SENTENCES, MIN_SENTENCES, Structure
@@ -105,8 +106,13 @@ def generate_story(rng: random.Random, *, split: Split = "train") -> Story:
 def write_stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
     """Yield training stories with their language, the languages in turn.
 
-    Every language has stories of its own, so that the corpus is not a parallel one.
+    Every language has stories of its own, so that the corpus is not a parallel one. Where the world
+    has facts, each story ends with one.
     """
+    return with_facts(_stories(config), config)
+
+
+def _stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
     tags: dict[Language, str] = {"zh": "zh-Hans", "en": "en"}
     rngs = {language: random.Random(f"{config.seed}/{language}") for language in config.languages}
     for _ in range(config.stories):
