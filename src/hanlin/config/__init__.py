@@ -19,6 +19,7 @@ from hanlin.config.recipe import (
 )
 from hanlin.config.replay import ReplayConfig
 from hanlin.config.stages import StageConfig, StageKind
+from hanlin.config.tasks import TaskConfig, TaskStageConfig
 from hanlin.config.training import (
     CheckpointConfig,
     OptimizerConfig,
@@ -51,6 +52,8 @@ __all__ = [
     "StageConfig",
     "StageKind",
     "Strict",
+    "TaskConfig",
+    "TaskStageConfig",
     "TokenizerConfig",
     "TrainingConfig",
     "WorldConfig",

@@ -19,14 +19,15 @@ from hanlin.config.generate import GenerateConfig
 from hanlin.config.language import LanguageConfig
 from hanlin.config.model import ModelConfig
 from hanlin.config.replay import ReplayConfig
+from hanlin.config.tasks import TaskStageConfig
 from hanlin.config.training import TrainingConfig
 
 __all__ = ["StageConfig", "StageKind"]
 
-StageKind = Literal["distil", "language", "expand", "generate", "checkpoint"]
+StageKind = Literal["distil", "language", "task", "expand", "generate", "checkpoint"]
 
-_TABLES = ("distil", "language", "expand", "generate", "checkpoint")
-_LEARNING = ("distil", "language", "expand")
+_TABLES = ("distil", "language", "task", "expand", "generate", "checkpoint")
+_LEARNING = ("distil", "language", "task", "expand")
 
 
 class StageConfig(Strict):
@@ -54,6 +55,8 @@ class StageConfig(Strict):
     """Settings of a `distil` stage."""
     language: LanguageConfig | None = None
     """Settings of a `language` stage beyond next-token prediction."""
+    task: TaskStageConfig | None = None
+    """Settings of a `task` stage."""
     expand: ExpandConfig | None = None
     """Settings of an `expand` stage."""
     generate: GenerateConfig | None = None
@@ -85,6 +88,8 @@ class StageConfig(Strict):
         if not self.learns:
             self._refuse("training", "model", "augment", "replay")
         self._check_mixture()
+        if self.kind == "task":
+            self._check_tasks()
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
         if self.distil is not None and not self.teachers:
@@ -94,7 +99,7 @@ class StageConfig(Strict):
                     f"stage {self.name!r} has distil.{key} = {inner[key]} and no `teachers` to "
                     "take it from; name one, or leave it out"
                 )
-        if self.kind in ("expand", "generate", "checkpoint") and not self.from_:
+        if self.kind in ("task", "expand", "generate", "checkpoint") and not self.from_:
             raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
         return self
 
@@ -127,6 +132,18 @@ class StageConfig(Strict):
                 f"stage {self.name!r}: replay.share {self.replay.share:g} and augmentation "
                 f"{self.augment.total:g} leave no row for new text; lower one of them"
             )
+
+    def _check_tasks(self) -> None:
+        if self.task is None:
+            raise ValueError(
+                f"stage {self.name!r} teaches no task; name them in [[stages.task.tasks]]"
+            )
+        for key in ("augment", "replay"):
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"stage {self.name!r} is of kind 'task' and has a table {key!r}; leave it "
+                    "out: plain text is replayed by `task.replay`"
+                )
 
     def _refuse(self, *keys: str) -> None:
         for key in keys:

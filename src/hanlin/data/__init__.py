@@ -1,6 +1,7 @@
 """Token shards on disk, rows cut from them, and the order in which training reads the rows."""
 
 from hanlin.data.augmentation import Augmentation, encode_marked, transformed_rows
+from hanlin.data.examples import READ, ExampleRows, hide_tokens, task_shares
 from hanlin.data.order import Mixture, Order
 from hanlin.data.packing import PADDING, DocumentRows, Rows, StreamRows, pack_best_fit, rows_of
 from hanlin.data.permutation import hash_integers, permute
@@ -9,8 +10,10 @@ from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index,
 
 __all__ = [
     "PADDING",
+    "READ",
     "Augmentation",
     "DocumentRows",
+    "ExampleRows",
     "Mixture",
     "Order",
     "PhasedOrder",
@@ -21,11 +24,13 @@ __all__ = [
     "divide_shares",
     "encode_marked",
     "hash_integers",
+    "hide_tokens",
     "open_shards",
     "pack_best_fit",
     "permute",
     "read_index",
     "rows_of",
+    "task_shares",
     "transformed_rows",
     "write_shards",
 ]

@@ -26,6 +26,7 @@ from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import Fact, ReversalReport, make_facts, measure_reversal
+from hanlin.evaluation.rouge import rouge
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
     DecoderScorer,
@@ -35,6 +36,7 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.evaluation.translation import bleu, chrf
 
 __all__ = [
     "Bits",
@@ -66,7 +68,9 @@ __all__ = [
     "better_than_spread",
     "bits_per_byte",
     "bits_saved",
+    "bleu",
     "bootstrap_ratio",
+    "chrf",
     "distance_to_human",
     "encode_documents",
     "fit_direction_scorers",
@@ -80,6 +84,7 @@ __all__ = [
     "measure_separation",
     "next_character_accuracy",
     "read_pairs",
+    "rouge",
     "score_sentence",
     "short_language",
     "spread_of",

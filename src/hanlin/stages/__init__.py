@@ -12,6 +12,7 @@ from hanlin.stages.distil import check_context, check_tokenizer, run_distil
 from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import check_language, run_language
+from hanlin.stages.task import run_task
 
 __all__ = [
     "StageContext",
@@ -27,6 +28,7 @@ __all__ = [
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
     "distil": run_distil,
     "language": run_language,
+    "task": run_task,
     "expand": run_expand,
     "generate": run_generate,
     "checkpoint": lambda context: run_checkpoint(context, run_stage),
