@@ -3,7 +3,7 @@
 from hanlin.tasks.base import Encoded, Measured, Task, check_control, greedy, write_answers
 from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
-from hanlin.tasks.sources import Message, Record, read_messages, read_records
+from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
 from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, translate_text
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "load_task",
     "read_messages",
     "read_records",
+    "read_turns",
     "summarize_text",
     "translate_text",
     "write_answers",

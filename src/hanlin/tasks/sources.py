@@ -74,7 +74,9 @@ class Record:
         value = self.values.get(field)
         if isinstance(value, str) and value.strip():
             return value.strip()
-        found = "is missing" if value is None else f"holds {_shown(value)} in place of text"
+        found = f"holds {_shown(value)} in place of text"
+        if value is None or isinstance(value, str):
+            found = "is missing" if value is None else "is blank"
         raise DataError(
             f"{self.place}: the field {field!r} {found}; the record has {_names(self.values)}. "
             "Repair the record, or leave it out."
