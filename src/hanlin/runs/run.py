@@ -64,8 +64,8 @@ def run_recipe(
         RunError: another process holds the folder, or what a stage was made from has changed.
         StoppedError: a signal came; the state is saved.
     """
-    stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
+    stages = _stages_until(recipe, until)
     check_recipe(recipe)
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(join_world())
@@ -96,8 +96,8 @@ def require_finished(recipe: Recipe, folder: RunFolder, *, base: Path, until: st
         RecipeError: there is no such stage.
         RunError: one is not finished, or was made from other settings.
     """
-    stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
+    stages = _stages_until(recipe, until)
     folder.must_exist()
     run = _Run(recipe, folder, "auto", Console(quiet=True), World())
     for number, stage in enumerate(stages, start=1):

@@ -1,6 +1,14 @@
 """Labelled tasks: for each, its data format, prompt, decoding and metric in one place."""
 
-from hanlin.tasks.base import Encoded, Measured, Task, check_control, greedy, write_answers
+from hanlin.tasks.base import (
+    Encoded,
+    Measured,
+    Task,
+    answer_limit,
+    check_control,
+    greedy,
+    write_answers,
+)
 from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
@@ -17,6 +25,7 @@ __all__ = [
     "Summary",
     "Task",
     "TaskSet",
+    "answer_limit",
     "check_control",
     "find_task",
     "gather_task",

@@ -34,7 +34,15 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Encoded", "Measured", "Task", "check_control", "greedy", "write_answers"]
+__all__ = [
+    "Encoded",
+    "Measured",
+    "Task",
+    "answer_limit",
+    "check_control",
+    "greedy",
+    "write_answers",
+]
 
 E = TypeVar("E")
 _BATCH = 32
@@ -128,6 +136,12 @@ def write_answers(
         batch = prompts[start : start + _BATCH]
         written += [done.ids for done in engine.generate_batch(batch, greedy(max_tokens))]
     return written
+
+
+def answer_limit(tokenizer: Tokenizer, references: Iterable[str]) -> int:
+    """Return the tokens that an answer may have: half as many again as the longest reference."""
+    longest = max(len(tokenizer.encode(reference)) for reference in references)
+    return longest * 3 // 2 + 8
 
 
 def check_control(tokenizer: Tokenizer, task: str, names: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from hanlin.tasks.base import Measured, write_answers
+from hanlin.tasks.base import Measured, answer_limit, write_answers
 from hanlin.tasks.dialogue import ASK_ABOVE, Talk, ask_probability, opened_prompt, turn_prompt
 from hanlin.tasks.sources import Message
 from hanlin.text.world import Request
@@ -26,7 +26,6 @@ __all__ = ["Policy", "asked_fact", "f1_score", "measure_requests"]
 
 Policy = Literal["model", "never_ask", "always_ask"]
 _TURNS = 3
-_REPLY_TOKENS = 64
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "who": ("谁", "whom", "who "),
     "what": ("什么", "what"),
@@ -126,7 +125,8 @@ def _turn(
         opened_prompt(tokenizer, prompt, "ask" if ask else "answer")
         for (_, prompt), ask in zip(playing, asks, strict=True)
     ]
-    written = write_answers(engine, opened, _REPLY_TOKENS)
+    said = [text for game in games for text in (game.request.question, game.request.answer)]
+    written = write_answers(engine, opened, answer_limit(tokenizer, said))
     live = []
     for (game, _), ask, ids in zip(playing, asks, written, strict=True):
         text = tokenizer.decode(ids).strip()

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hanlin.evaluation import chrf, rouge
-from hanlin.tasks.base import Encoded, Measured, Task, write_answers
+from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
 from hanlin.tasks.sources import Decision, Message, Record, read_messages
 from hanlin.text import find_language, short_language
 from hanlin.tokenizers.chat import apply_chat_template
@@ -38,7 +38,6 @@ __all__ = ["ASK_ABOVE", "Dialogue", "Talk", "ask_probability", "opened_prompt", 
 ASK_ABOVE = 0.5
 """The probability from which the assistant asks back, unless another is given."""
 _OPENINGS: dict[Decision, str] = {"ask": "<|ask|>", "answer": "<|answer|>"}
-_REPLY_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +133,9 @@ def _measure_replies(engine: Engine, examples: Sequence[Talk]) -> Measured:
         opened_prompt(tokenizer, prompt, "ask" if ask else "answer")
         for prompt, ask in zip(prompts, asked, strict=True)
     ]
-    written = write_answers(engine, opened, _REPLY_TOKENS)
-    replies = [tokenizer.decode(ids).strip() for ids in written]
     references = [talk.messages[-1].content for talk in examples]
+    written = write_answers(engine, opened, answer_limit(tokenizer, references))
+    replies = [tokenizer.decode(ids).strip() for ids in written]
     pairs = list(zip(replies, references, strict=True))
     likeness = [
         rouge(reply, reference, talk.language)["rouge_l"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
 from hanlin.evaluation import rouge
-from hanlin.tasks.base import Encoded, Measured, Task, greedy, write_answers
+from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, greedy, write_answers
 from hanlin.tasks.keywords import (
     find_keywords,
     keep_present,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Abstract", "Plan", "Summarize", "write_plan", "write_summary"]
 
-_PLAN_TOKENS, _SUMMARY_TOKENS = 32, 96
+_PLAN_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,8 @@ def _write(
     ]
     room = engine.model.config.context_length
     # A plan of the model's own may be longer than the one that the example fitted a row with.
-    written = iter(write_answers(engine, [p for p in prompts if len(p) < room], _SUMMARY_TOKENS))
+    limit = answer_limit(tokenizer, (example.summary for example in examples))
+    written = iter(write_answers(engine, [p for p in prompts if len(p) < room], limit))
     return [tokenizer.decode(next(written)).strip() if len(p) < room else "" for p in prompts]
 
 

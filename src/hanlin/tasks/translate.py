@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.evaluation import bleu, chrf
-from hanlin.tasks.base import Encoded, Measured, Task, write_answers
+from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
 from hanlin.text.world import Structure, check
@@ -33,7 +33,6 @@ Side = Literal["zh", "en"]
 _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
-_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +78,9 @@ class Translate(Task[Pair]):
         """Return BLEU and chrF2, and how many are exact or of the same events."""
         tokenizer, to = engine.tokenizer, examples[0].to
         prompts = [source_prompt(tokenizer, example.source, example.to) for example in examples]
-        written = write_answers(engine, prompts, _TOKENS)
-        texts = [tokenizer.decode(ids).strip() for ids in written]
         references = [example.target for example in examples]
+        written = write_answers(engine, prompts, answer_limit(tokenizer, references))
+        texts = [tokenizer.decode(ids).strip() for ids in written]
         pairs = list(zip(texts, references, strict=True))
         sources = [example.source for example in examples]
         figures: dict[str, Any] = {
