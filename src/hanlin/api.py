@@ -139,9 +139,12 @@ class Model:
         """
         return self.reply(messages, **sampling).message.content
 
-    def stream_chat(self, messages: Sequence[Mapping[str, Any]], **sampling: Any) -> Iterator[str]:
+    def stream_chat(
+        self, messages: Sequence[Mapping[str, Any]], *, threshold: float = 0.5, **sampling: Any
+    ) -> Iterator[str]:
         """Yield the assistant's next turn as it is written."""
-        yield from self.converse(messages).stream(self._sampling(sampling))
+        options = self._sampling(sampling)
+        yield from self.converse(messages, threshold=threshold).stream(options)
 
     def reply(
         self, messages: Sequence[Mapping[str, Any]], *, threshold: float = 0.5, **sampling: Any

@@ -82,21 +82,23 @@ def gather_task(
     writer = _Writer(task, tokenizer, row_length)
     if config.world is not None:
         training = list(writer.write(_invent(task, config.world)))
+        too_long = writer.too_long
         held = _hold_out_stories(writer, config.world, training, num_held_out)
     else:
         records = read_records(Path(config.path))
         found = list(writer.write(e for record in records for e in task.read(record)))
         training, held = _part(task, found, num_held_out)
+        too_long = writer.too_long
     if not training:
         raise DataError(
             f"No example of the task {config.name!r} fits a row of {row_length} tokens; "
-            f"{writer.too_long} were too long. Raise model.context_length, or give shorter ones."
+            f"{too_long} were too long. Raise model.context_length, or give shorter ones."
         )
     answers = {tokenizer.decode(run).strip() for one in training for run in one.encoded.answers()}
     rows = ExampleRows.pack(
         (hide_tokens(one.encoded.ids, one.encoded.learnt) for one in training), row_length
     )
-    return TaskSet(config, task, rows, held, writer.too_long, frozenset(answers))
+    return TaskSet(config, task, rows, held, too_long, frozenset(answers))
 
 
 class _Writer:

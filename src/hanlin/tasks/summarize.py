@@ -96,7 +96,7 @@ class Summarize(Task[Abstract]):
 
     def measure(self, engine: Engine, examples: Sequence[Abstract]) -> Measured:
         """Return ROUGE of its own plans, and how it follows given ones, also when swapped."""
-        plans = write_plans(engine, [example.document for example in examples], examples)
+        plans = _write_plans(engine, examples)
         own = _write(engine, examples, [plan.keywords for plan in plans])
         given = _write(engine, examples, [example.keywords for example in examples])
         swapped_words = [example.keywords[::-1] for example in examples]
@@ -128,19 +128,6 @@ def write_plan(engine: Engine, document: str, language: str) -> Plan:
     return _read_plan(tokenizer, done.ids, document, language)
 
 
-def write_plans(
-    engine: Engine, documents: Sequence[str], examples: Sequence[Abstract]
-) -> list[Plan]:
-    """Return the plans of many documents, written at once."""
-    tokenizer = engine.tokenizer
-    prompts = [_document_ids(tokenizer, document) for document in documents]
-    written = write_answers(engine, prompts, _PLAN_TOKENS)
-    return [
-        _read_plan(tokenizer, ids, example.document, example.language)
-        for ids, example in zip(written, examples, strict=True)
-    ]
-
-
 def write_summary(
     engine: Engine, document: str, keywords: Sequence[str], sampling: SamplingConfig
 ) -> str:
@@ -148,6 +135,16 @@ def write_summary(
     tokenizer = engine.tokenizer
     prompt = [*_document_ids(tokenizer, document), *_plan_ids(tokenizer, keywords)]
     return engine.generate(prompt, sampling).text.strip()
+
+
+def _write_plans(engine: Engine, examples: Sequence[Abstract]) -> list[Plan]:
+    tokenizer = engine.tokenizer
+    prompts = [_document_ids(tokenizer, example.document) for example in examples]
+    written = write_answers(engine, prompts, _PLAN_TOKENS)
+    return [
+        _read_plan(tokenizer, ids, example.document, example.language)
+        for ids, example in zip(written, examples, strict=True)
+    ]
 
 
 def _write(
