@@ -8,10 +8,10 @@ print(model.generate("从前"))
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hanlin.config import SamplingConfig, load_recipe
 from hanlin.data import encode_marked
@@ -19,6 +19,7 @@ from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
 from hanlin.models import Decoder, load_release, read_learnt, read_proposal
 from hanlin.runs import Console, RunFolder, run_recipe
+from hanlin.tasks import TASKS, Conversation, Reply, Summary, summarize_text, translate_text
 from hanlin.text.augmentation import (
     FIM_MIDDLE,
     FIM_PREFIX,
@@ -74,7 +75,7 @@ class Model:
 
     def complete_between(self, prefix: str, suffix: str, sampling: SamplingConfig) -> Completion:
         """Return what stands between two texts, with its token ids and why it ended."""
-        self._must_know("infill")
+        self.check_taught("infill")
         ask = (Part(FIM_PREFIX, prefix), Part(FIM_SUFFIX, suffix), Part(FIM_MIDDLE, ""))
         return self.engine.generate(self._marked(ask), sampling)
 
@@ -85,7 +86,7 @@ class Model:
             ModelError: the model was never taught to write backwards.
             UserError: the text is empty.
         """
-        self._must_know("reverse")
+        self.check_taught("reverse")
         if not text.strip():
             raise UserError("There is no text to write towards. Give the end that it shall have.")
         options = self._sampling(sampling)
@@ -109,14 +110,86 @@ class Model:
     def _marked(self, parts: Marked) -> list[int]:
         return [self.tokenizer.eot_id, *encode_marked(parts, self.tokenizer).tolist()]
 
-    def _must_know(self, skill: str) -> None:
+    def check_taught(self, skill: str) -> None:
+        """Check that the model was taught a skill, such as `infill` or `dialogue`.
+
+        Raises:
+            ModelError: it was not; the stage that teaches it is named.
+        """
         known = read_learnt(self.folder)
         if skill not in known:
             has = f"it learnt {', '.join(known)}" if known else "it learnt plain text alone"
+            way = f"with the recipe's table [stages.augment], for instance {skill} = 0.1"
+            if skill in TASKS:
+                way = f"if its kind is `task` and one of [[stages.task.tasks]] is {skill!r}"
             raise ModelError(
                 f"The model in {self.folder} was never taught `{skill}`; {has}. A stage teaches it "
-                f"with the recipe's table [stages.augment], for instance {skill} = 0.1."
+                f"{way}."
             )
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], **sampling: Any) -> str:
+        """Return the assistant's next turn in a dialogue.
+
+        Messages have `role` and `content`; one of the assistant that asked back has `decision`
+        "ask".
+
+        Raises:
+            ModelError: the model was never taught to talk.
+            UserError: a message is wrong, or the last one is not the user's.
+        """
+        return self.reply(messages, **sampling).message.content
+
+    def stream_chat(
+        self, messages: Sequence[Mapping[str, Any]], *, threshold: float = 0.5, **sampling: Any
+    ) -> Iterator[str]:
+        """Yield the assistant's next turn as it is written."""
+        options = self._sampling(sampling)
+        yield from self.converse(messages, threshold=threshold).stream(options)
+
+    def reply(
+        self, messages: Sequence[Mapping[str, Any]], *, threshold: float = 0.5, **sampling: Any
+    ) -> Reply:
+        """Return the assistant's next turn with its decision: it asks back, or it answers.
+
+        It asks where its probability of asking reaches `threshold`.
+        """
+        return self.converse(messages, threshold=threshold).reply(self._sampling(sampling))
+
+    def converse(
+        self, messages: Sequence[Mapping[str, Any]], *, threshold: float = 0.5
+    ) -> Conversation:
+        """Return a dialogue at the point where the assistant speaks next."""
+        self.check_taught("dialogue")
+        return Conversation(self.engine, messages, threshold=threshold)
+
+    def summarize(self, text: str, keywords: Sequence[str] | None = None, **sampling: Any) -> str:
+        """Return a summary led by keywords: given ones in their order, or the model's own.
+
+        The likeliest one is written unless a temperature is given.
+
+        Raises:
+            ModelError: the model was never taught to summarise.
+            UserError: there is no text, or it holds none of the keywords.
+        """
+        return self.summarize_by(text, keywords, **sampling).text
+
+    def summarize_by(
+        self, text: str, keywords: Sequence[str] | None = None, **sampling: Any
+    ) -> Summary:
+        """Return a summary with the keywords that led it, and those that were struck out."""
+        self.check_taught("summarize")
+        options = self._sampling({"temperature": 0, **sampling})
+        return summarize_text(self.engine, text, keywords, options)
+
+    def translate(self, text: str, to: Literal["zh", "en"], **sampling: Any) -> str:
+        """Return a translation to Chinese or English, the likeliest unless a temperature is given.
+
+        Raises:
+            ModelError: the model was never taught to translate.
+            UserError: there is no text, or no such language.
+        """
+        self.check_taught("translate")
+        return translate_text(self.engine, text, to, self._sampling({"temperature": 0, **sampling}))
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""

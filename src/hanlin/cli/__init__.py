@@ -26,6 +26,9 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Use a model": {
         "generate": "write a text, streamed as it comes",
+        "chat": "talk with a model that was taught dialogue",
+        "summarize": "summarise a file, led by keywords",
+        "translate": "translate between Chinese and English",
         "score": "a sentence's probability token by token, beside the n-gram's",
         "eval": "bits per byte by language, accuracy, repetition, novelty",
     },

@@ -20,6 +20,7 @@ from hanlin.config.recipe import (
 from hanlin.config.replay import ReplayConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
+from hanlin.config.tasks import TaskConfig, TaskStageConfig
 from hanlin.config.training import (
     CheckpointConfig,
     OptimizerConfig,
@@ -53,6 +54,8 @@ __all__ = [
     "StageConfig",
     "StageKind",
     "Strict",
+    "TaskConfig",
+    "TaskStageConfig",
     "TokenizerConfig",
     "TrainingConfig",
     "WorldConfig",

@@ -6,7 +6,7 @@ share (training, replay, augmentation) stands beside it. A table of another kind
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,14 +19,15 @@ from hanlin.config.generate import GenerateConfig
 from hanlin.config.language import LanguageConfig
 from hanlin.config.model import ModelConfig
 from hanlin.config.replay import ReplayConfig
+from hanlin.config.tasks import TaskStageConfig
 from hanlin.config.training import TrainingConfig
 
 __all__ = ["StageConfig", "StageKind"]
 
-StageKind = Literal["distil", "language", "expand", "generate", "checkpoint"]
+StageKind = Literal["distil", "language", "task", "expand", "generate", "checkpoint"]
 
-_TABLES = ("distil", "language", "expand", "generate", "checkpoint")
-_LEARNING = ("distil", "language", "expand")
+_TABLES = ("distil", "language", "task", "expand", "generate", "checkpoint")
+_LEARNING = ("distil", "language", "task", "expand")
 
 
 class StageConfig(Strict):
@@ -57,6 +58,8 @@ class StageConfig(Strict):
     """Settings of a `distil` stage."""
     language: LanguageConfig | None = None
     """Settings of a `language` stage beyond next-token prediction."""
+    task: TaskStageConfig | None = None
+    """Settings of a `task` stage."""
     expand: ExpandConfig | None = None
     """Settings of an `expand` stage."""
     generate: GenerateConfig | None = None
@@ -83,28 +86,32 @@ class StageConfig(Strict):
                     f"stage {self.name!r} is of kind {self.kind!r} and has a table {table!r}; "
                     f"leave it out or set kind = {table!r}"
                 )
+        self._check_learning()
+        self._check_mixture()
+        if self.kind == "task":
+            self._check_tasks()
+        self._check_teachers()
+        if self.kind in ("task", "expand", "generate", "checkpoint") and not self.from_:
+            raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
+        return self
+
+    def _check_learning(self) -> None:
         if self.learns and self.training is None:
             raise ValueError(f"stage {self.name!r} learns and needs a table `training`")
         if not self.learns:
-            self._refuse("training", "model", "augment", "replay")
-            if self.watch:
-                raise ValueError(
-                    f"stage {self.name!r} is of kind {self.kind!r}, which learns nothing; "
-                    "leave out `watch`"
-                )
-        self._check_mixture()
+            self._refuse("training", "model", "augment", "replay", "watch")
+
+    def _check_teachers(self) -> None:
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
-        if self.distil is not None and not self.teachers:
-            inner = {n: getattr(self.distil, n) for n in ("hint", "relation", "input", "on_policy")}
-            for key in (name for name, weight in inner.items() if weight):
+        if self.distil is None or self.teachers:
+            return
+        for key in ("hint", "relation", "input", "on_policy"):
+            if weight := getattr(self.distil, key):
                 raise ValueError(
-                    f"stage {self.name!r} has distil.{key} = {inner[key]} and no `teachers` to "
+                    f"stage {self.name!r} has distil.{key} = {weight} and no `teachers` to "
                     "take it from; name one, or leave it out"
                 )
-        if self.kind in ("expand", "generate", "checkpoint") and not self.from_:
-            raise ValueError(f"stage {self.name!r} needs `from`: a {self.kind} stage starts there")
-        return self
 
     @property
     def augmented_steps(self) -> int:
@@ -136,10 +143,21 @@ class StageConfig(Strict):
                 f"{self.augment.total:g} leave no row for new text; lower one of them"
             )
 
+    def _check_tasks(self) -> None:
+        if self.task is None:
+            raise ValueError(
+                f"stage {self.name!r} teaches no task; name them in [[stages.task.tasks]]"
+            )
+        for key in ("augment", "replay"):
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"stage {self.name!r} is of kind 'task' and has a table {key!r}; leave it "
+                    "out: plain text is replayed by `task.replay`"
+                )
+
     def _refuse(self, *keys: str) -> None:
         for key in keys:
-            value: Any = getattr(self, key)
-            if value is not None:
+            if getattr(self, key):
                 raise ValueError(
                     f"stage {self.name!r} is of kind {self.kind!r}, which learns nothing; "
                     f"leave out `{key}`"

@@ -1,6 +1,7 @@
 """Token shards on disk, rows cut from them, and the order in which training reads the rows."""
 
 from hanlin.data.augmentation import Augmentation, encode_marked, transformed_rows
+from hanlin.data.examples import READ, ExampleRows, hide_tokens, task_shares
 from hanlin.data.order import Mixture, Order
 from hanlin.data.packing import PADDING, DocumentRows, Rows, StreamRows, pack_best_fit, rows_of
 from hanlin.data.pairs import (
@@ -16,8 +17,10 @@ from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index,
 
 __all__ = [
     "PADDING",
+    "READ",
     "Augmentation",
     "DocumentRows",
+    "ExampleRows",
     "Mixture",
     "Order",
     "PairBatches",
@@ -30,6 +33,7 @@ __all__ = [
     "divide_shares",
     "encode_marked",
     "hash_integers",
+    "hide_tokens",
     "open_shards",
     "pack_best_fit",
     "pack_pairs",
@@ -37,6 +41,7 @@ __all__ = [
     "read_index",
     "read_text_pairs",
     "rows_of",
+    "task_shares",
     "transformed_rows",
     "write_shards",
     "write_text_pairs",

@@ -29,6 +29,7 @@ from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import ReversalReport, measure_reversal
+from hanlin.evaluation.rouge import rouge
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
     DecoderScorer,
@@ -38,6 +39,7 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.evaluation.translation import bleu, chrf
 from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
@@ -72,7 +74,9 @@ __all__ = [
     "better_than_spread",
     "bits_per_byte",
     "bits_saved",
+    "bleu",
     "bootstrap_ratio",
+    "chrf",
     "distance_to_human",
     "encode_documents",
     "fit_direction_scorers",
@@ -87,6 +91,7 @@ __all__ = [
     "next_character_accuracy",
     "no_better_than_spread",
     "read_pairs",
+    "rouge",
     "score_sentence",
     "short_language",
     "spread_of",

@@ -1,5 +1,6 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
+from hanlin.objectives.answers import Answers
 from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
@@ -16,6 +17,7 @@ from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
+    "Answers",
     "Bridges",
     "Critic",
     "Distillation",

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import Recipe, StageConfig, TrainingConfig, dump_recipe
+from hanlin.config import Recipe, StageConfig, TaskStageConfig, TrainingConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, sha256_file, sha256_json, write_json, write_text
@@ -40,8 +40,10 @@ _NO_WEIGHT = {
     "inherit_optimizer",  # named below, and only where it is set
 }
 """Settings of training that change what is said and saved, or a weight's last bits at most."""
-_SETTINGS = {"augment", "replay", "distil", "language", "expand", "generate", "checkpoint"}
+_SETTINGS = {"augment", "replay", "distil", "language", "task", "expand", "generate", "checkpoint"}
 """The tables of a stage that its release follows from."""
+_PLACES = {"task": {"tasks": {"__all__": {"path", "file"}}}}
+"""Where files lie, which may move: their content counts."""
 
 
 def run_recipe(
@@ -62,8 +64,8 @@ def run_recipe(
         RunError: another process holds the folder, or what a stage was made from has changed.
         StoppedError: a signal came; the state is saved.
     """
-    stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
+    stages = _stages_until(recipe, until)
     check_recipe(recipe)
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(join_world())
@@ -94,8 +96,8 @@ def require_finished(recipe: Recipe, folder: RunFolder, *, base: Path, until: st
         RecipeError: there is no such stage.
         RunError: one is not finished, or was made from other settings.
     """
-    stages = _stages_until(recipe, until)
     recipe = _with_absolute_paths(recipe, base)
+    stages = _stages_until(recipe, until)
     folder.must_exist()
     run = _Run(recipe, folder, "auto", Console(quiet=True), World())
     for number, stage in enumerate(stages, start=1):
@@ -201,13 +203,16 @@ class _Run:
             "kind": stage.kind,
             "model": _describe_model(self.recipe, stage),
             "learning": learning,
-            "settings": stage.model_dump(mode="json", include=_SETTINGS, exclude_none=True),
+            "settings": stage.model_dump(
+                mode="json", include=_SETTINGS, exclude=_PLACES, exclude_none=True
+            ),
             "corpus": content,
             "weights": weights,
             "tokenizer": tokenizer.fingerprint,
             "from": _fingerprint_of_release(start) if start else "",
             **({"inherits": "optimizer"} if training and training.inherit_optimizer else {}),
             "teachers": [_fingerprint_of_release(self._teacher(name)) for name in stage.teachers],
+            **({"examples": _fingerprint_examples(stage.task)} if stage.task else {}),
         }
 
     def _teacher(self, name: str) -> Path:
@@ -279,6 +284,7 @@ def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
             update={
                 "from_": placed(stage.from_),
                 "teachers": tuple(placed(name) for name in stage.teachers),
+                "task": _place_examples(stage.task, absolute) if stage.task else None,
             }
         )
         for stage in recipe.stages
@@ -286,6 +292,23 @@ def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
     tokenizer = recipe.tokenizer.model_copy(update={"path": absolute(recipe.tokenizer.path)})
     corpus = recipe.corpus.model_copy(update={"sources": sources})
     return recipe.model_copy(update={"corpus": corpus, "stages": stages, "tokenizer": tokenizer})
+
+
+def _place_examples(task: TaskStageConfig, absolute: Callable[[str], str]) -> TaskStageConfig:
+    """Return a task stage's table with absolute paths."""
+    tasks = tuple(
+        one.model_copy(update={"path": absolute(one.path), "file": absolute(one.file)})
+        for one in task.tasks
+    )
+    return task.model_copy(update={"tasks": tasks})
+
+
+def _fingerprint_examples(task: TaskStageConfig) -> dict[str, list[str]]:
+    """Return the hashes of each task's files."""
+    return {
+        one.name: [sha256_file(Path(path)) for path in (one.path, one.file) if path]
+        for one in task.tasks
+    }
 
 
 def _read_result(place: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import check_language, run_language
 from hanlin.stages.passages import continue_passages, take_passages
+from hanlin.stages.task import run_task
 
 __all__ = [
     "StageContext",
@@ -31,6 +32,7 @@ __all__ = [
 _STAGES: Mapping[StageKind, Callable[[StageContext], StageResult]] = {
     "distil": run_distil,
     "language": run_language,
+    "task": run_task,
     "expand": run_expand,
     "generate": run_generate,
     "checkpoint": lambda context: run_checkpoint(context, run_stage),

@@ -78,10 +78,11 @@ class StageContext:
 
     @property
     def learnt(self) -> tuple[str, ...]:
-        """The transformations that the release knows: the stage's own and those it started with."""
+        """What the release knows besides text: the stage's own and what it started with."""
         before = read_learnt(self.start) if self.start else ()
         own = self.stage.augment.shares if self.stage.augment else ()
-        return tuple(dict.fromkeys([*before, *own]))
+        tasks = [task.name for task in self.stage.task.tasks] if self.stage.task else []
+        return tuple(dict.fromkeys([*before, *own, *tasks]))
 
     @property
     def ngram(self) -> Path:

@@ -27,8 +27,13 @@ def learn(
     model: Decoder,
     objective: Objective[Any],
     batches: Batches | None = None,
+    *,
+    is_text: bool = True,
 ) -> TrainingResult:
-    """Train `model` in place on the stage's text (or on `batches`), or go on with that."""
+    """Train `model` in place on the stage's text (or on `batches`), or go on with that.
+
+    Where the batches are no text (`is_text`), their loss is not told in bits per byte.
+    """
     return train(
         model,
         objective,
@@ -41,7 +46,7 @@ def learn(
         evaluate=partial(_evaluate, documents=_held_out(context), eot_id=context.tokenizer.eot_id),
         sample=partial(_sample, context=context),
         display=context.display,
-        bytes_per_token=context.bytes_per_token(),
+        bytes_per_token=context.bytes_per_token() if is_text else None,
         metrics=context.metrics,
         events=context.events,
         device=context.device,

@@ -26,7 +26,7 @@ from hanlin.training import join_world
 if TYPE_CHECKING:
     from hanlin.stages.context import StageContext
 
-__all__ = ["mixed_order"]
+__all__ = ["mixed_order", "plain_rows"]
 
 _LEAST_ROWS = 64
 _SPARE = 1.25
@@ -54,6 +54,12 @@ def mixed_order(context: StageContext, row_length: int) -> Order | PhasedOrder:
         rows_per_step=rows_per_step,
         seed=seed,
     )
+
+
+def plain_rows(context: StageContext, row_length: int) -> tuple[dict[str, Rows], dict[str, float]]:
+    """Return the rows of the stage's own text, and each source's natural share, 1 in all."""
+    rows = _rows(context, context.parts, row_length)
+    return rows, _scaled(_natural_shares(context, rows), 1.0)
 
 
 def _rows(context: StageContext, parts: Sequence[str], row_length: int) -> dict[str, Rows]:

@@ -44,7 +44,8 @@ def apply_chat_template(
 
     Args:
         tokenizer: its `chat_template` is used.
-        messages: dictionaries with `role` and `content`.
+        messages: dictionaries with `role` and `content`; one that the program made may have an
+            `opening`, a control token that stands before the content.
         add_generation_prompt: whether the beginning of the assistant's next turn is added.
         allow_control: whether control tokens that messages spell out count as such. Only for
             messages that the program wrote itself.
@@ -54,7 +55,7 @@ def apply_chat_template(
     """
     # An escaped name is as long as the name, so places in the text stay what they are.
     escaped = {} if allow_control else {_ESCAPE + name[1:]: name for name in tokenizer.control}
-    shown = [_map_strings(message, lambda text: _escape(text, escaped)) for message in messages]
+    shown = [_opened(tokenizer, message, escaped) for message in messages]
     text, generated = render_chat(tokenizer, shown, add_generation_prompt)
     ids: list[int] = []
     spans: list[Span] = []
@@ -143,6 +144,21 @@ def _escape(text: str, escaped: Mapping[str, str]) -> str:
     for replacement, name in escaped.items():
         text = text.replace(name, replacement)
     return text
+
+
+def _opened(
+    tokenizer: Tokenizer, message: Mapping[str, Any], escaped: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Return a message in which all but its opening is escaped."""
+    opening = message.get("opening", "")
+    if opening and opening not in tokenizer.control:
+        raise TokenizerError(
+            f"A message has the opening {opening!r}, which is no control token of this "
+            f"{tokenizer.kind} tokenizer."
+        )
+    rest = {key: value for key, value in message.items() if key != "opening"}
+    shown: dict[str, Any] = _map_strings(rest, lambda text: _escape(text, escaped))
+    return {**shown, "content": f"{opening}{shown['content']}"} if opening else shown
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:

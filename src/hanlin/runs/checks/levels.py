@@ -133,6 +133,6 @@ def _shape_of_core(recipe: Recipe, stage: StageConfig) -> ModelConfig | None:
         return read_config(folder) if beside or not list_expansions(folder) else None
     if source.kind == "expand":
         return _shape_of_core(recipe, source) if beside else None
-    if source.kind == "language" and source.from_:
+    if source.kind in ("language", "task") and source.from_:
         return _shape_of_core(recipe, source)
     return None if source.from_ else resolve_model(source.model or recipe.model, 1)

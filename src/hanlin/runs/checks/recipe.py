@@ -9,6 +9,7 @@ from hanlin.errors import RecipeError
 from hanlin.runs.checks.levels import check_expansions, check_levels
 from hanlin.runs.checks.mixtures import check_mixtures
 from hanlin.runs.checks.shapes import check_shapes
+from hanlin.runs.checks.tasks import check_tasks
 
 __all__ = ["check_recipe"]
 
@@ -19,8 +20,9 @@ def check_recipe(recipe: Recipe) -> None:
     Raises:
         RecipeError: a stage starts from what is not there, replays what nobody read before it,
             inherits an optimiser that does not fit, compares with what is left out, or waits for a
-            level that can never be reached; a batch is shorter than one row, or the tokenizer's
-            folder holds none.
+            level that can never be reached; a task is unknown or its file is missing; a batch is
+            shorter than one row, or the tokenizer's folder holds none.
+        DataError: a Python file that a task names defines none.
         ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to or
             expanded so.
         TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
@@ -36,6 +38,7 @@ def check_recipe(recipe: Recipe) -> None:
             _check_release(stage, name, earlier)
         _check_what_learns_nothing(recipe, stage)
     check_mixtures(recipe)
+    check_tasks(recipe)
     check_shapes(recipe)
     check_levels(recipe)
     check_expansions(recipe)

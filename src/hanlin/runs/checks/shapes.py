@@ -9,6 +9,7 @@ from hanlin.config import DistilConfig, ModelConfig, Recipe, StageConfig
 from hanlin.errors import RecipeError
 from hanlin.models import read_config, resolve_model
 from hanlin.models.growth import check_growth, check_shrinkage, target_shape
+from hanlin.runs.checks.tasks import check_low_rank
 from hanlin.stages import check_context, check_language, check_tokenizer, row_length
 from hanlin.tokenizers import load_tokenizer
 
@@ -81,9 +82,11 @@ def _shape_of(
     if not stage.from_:
         return resolve_model(stage.model or recipe.model, vocab_size)
     start = _known_shape(stage.from_, shapes)
-    if start is None or stage.kind not in ("distil", "language"):
+    if start is None or stage.kind not in ("distil", "language", "task"):
         return None
-    if stage.kind == "language" or stage.model is None:
+    if stage.kind == "task":
+        check_low_rank(stage, start)
+    if stage.kind in ("language", "task") or stage.model is None:
         return start
     shape = target_shape(stage.model, start)
     if shape.num_layers < start.num_layers:

@@ -1,0 +1,172 @@
+"""`hanlin chat MODEL`: a dialogue, streamed, with a history; it works piped too.
+
+Every line of standard input is a turn of the user, or a command that begins with a slash.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from hanlin.cli._command import Loading, parse, say, show
+from hanlin.config import SamplingConfig
+from hanlin.errors import UserError
+
+if TYPE_CHECKING:
+    from hanlin.api import Model
+
+__all__ = ["main"]
+
+_HELP = """\
+/retry            let the assistant speak its last turn again
+/set KEY=VALUE    change how it draws (temperature=0.5, seed=1, ...) or threshold=0.3
+/save FILE        write the dialogue as JSON
+/load FILE        go on with a saved dialogue
+/exit             leave (as does the end of the input)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Loading):
+    """Talk with a model; lines that begin with / are commands, and /help lists them.
+
+    Takes a model that was taught `dialogue` by a stage of kind `task`. With --json it reads all
+    lines first, and prints the dialogue as one object.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """A released folder or a run."""
+    system: str = ""
+    """What is said to the model before the dialogue."""
+    threshold: float = 0.5
+    """The probability of asking back from which it does; lower asks more often."""
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """How turns are drawn; what is not given is as the model proposes."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the verb."""
+    example = "hanlin chat runs/taught --temperature 0"
+    options = parse(Arguments, "chat", arguments, example=example)
+    from hanlin import api
+
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
+    model.check_taught("dialogue")
+    proposed = Arguments(model=options.model, sampling=model.proposed)
+    options = parse(Arguments, "chat", arguments, example=example, default=proposed)
+    talk = _Talk(model, options)
+    for line in _lines(sys.stdin.isatty() and not options.json):
+        if not talk.take(line):
+            break
+    if options.json:
+        show(options, {"messages": talk.messages}, "")
+    return 0
+
+
+class _Talk:
+    """A dialogue in progress."""
+
+    def __init__(self, model: Model, options: Arguments) -> None:
+        self.model, self.quiet = model, options.json
+        self.sampling, self.threshold = options.sampling, options.threshold
+        system = {"role": "system", "content": options.system}
+        self.messages: list[dict[str, str]] = [system] if options.system else []
+        self._commands: dict[str, Callable[[str], None]] = {
+            "/help": lambda _: say(_HELP),
+            "/retry": self._retry,
+            "/set": self._set,
+            "/save": self._save,
+            "/load": self._load,
+        }
+
+    def take(self, line: str) -> bool:
+        """Take one line; return whether the dialogue goes on."""
+        word, _, rest = line.partition(" ")
+        if word == "/exit":
+            return False
+        try:
+            if not word.startswith("/"):
+                self._speak([*self.messages, {"role": "user", "content": line}])
+            elif word in self._commands:
+                self._commands[word](rest.strip())
+            else:
+                say(f"There is no command {word}; /help lists all.")
+        except (UserError, OSError) as error:
+            say(str(error))
+        return True
+
+    def _speak(self, messages: list[dict[str, str]]) -> None:
+        """Let the assistant answer; the dialogue grows once it has."""
+        conversation = self.model.converse(messages, threshold=self.threshold)
+        if conversation.left_out:
+            say(f"({conversation.left_out} old messages no longer fit and are left out)")
+        written = ""
+        for piece in conversation.stream(self.sampling):
+            written += piece
+            if not self.quiet:
+                print(piece, end="", flush=True)
+        if not self.quiet:
+            print(flush=True)
+        reply = conversation.as_reply(written)
+        if not reply.message.content:
+            raise UserError("The model wrote nothing, so the turn is not kept. Try it again.")
+        self.messages = [*messages, reply.message.as_dict()]
+
+    def _retry(self, _: str) -> None:
+        if not self.messages or self.messages[-1]["role"] != "assistant":
+            raise UserError("There is no turn of the assistant to speak again.")
+        self._speak(self.messages[:-1])
+
+    def _set(self, setting: str) -> None:
+        from pydantic import ValidationError
+
+        key, found, value = setting.partition("=")
+        if not found or key not in (*SamplingConfig.model_fields, "threshold"):
+            known = ", ".join((*SamplingConfig.model_fields, "threshold"))
+            raise UserError(f"/set takes KEY=VALUE with one of the keys {known}.")
+        try:
+            if key == "threshold":
+                self.threshold = float(value)
+                return
+            changed = {**self.sampling.model_dump(), key: _parsed(key, value)}
+            self.sampling = SamplingConfig(**changed)
+        except (ValidationError, ValueError) as error:
+            raise UserError(f"{key} cannot be {value!r}: {error}") from error
+
+    def _save(self, name: str) -> None:
+        from hanlin.records import write_text
+
+        if not name:
+            raise UserError("/save takes the name of a file.")
+        text = json.dumps({"messages": self.messages}, ensure_ascii=False)
+        write_text(Path(name).absolute(), f"{text}\n")
+        say(f"saved in {name}")
+
+    def _load(self, name: str) -> None:
+        from hanlin.tasks import read_records, read_turns
+
+        record = next(read_records(Path(name)))
+        self.messages = [message.as_dict() for message in read_turns(record)]
+        say(f"{len(self.messages)} messages from {name}")
+
+
+def _lines(asked: bool) -> Iterator[str]:
+    """Yield the lines of the user that are not blank, after a prompt on a terminal."""
+    while True:
+        if asked:
+            print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _parsed(key: str, value: str) -> Any:
+    """Return a value as its type says: text for strings to stop at, else JSON."""
+    return (value,) if key == "stop" else json.loads(value)

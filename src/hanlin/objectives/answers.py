@@ -1,0 +1,79 @@
+"""Cross-entropy of answers alone: a prompt is read and not learnt, and no example sees another.
+
+The rows are those of `hanlin.data.examples`; rows of plain text among them are learnt whole. The
+sum is divided, by the loop, by the number of tokens that are targets. Every `<|endoftext|>` begins
+a segment, and attention stays within its own: a packed example is answered as it would be alone.
+
+    objective = Answers(eot_id=tokenizer.eot_id)
+    loss = objective.loss(model, objective.prepare(rows, model, generator))
+
+B batch, T time, C channels, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from hanlin.data import READ
+from hanlin.objectives.base import Loss, StateDict, head_weight
+from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
+from hanlin.objectives.next_token import TokenBatch
+
+__all__ = ["AnswerBatch", "Answers"]
+
+
+@runtime_checkable
+class _SegmentedModel(Protocol):
+    def hidden(self, ids: Tensor, *, segment_ids: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBatch:
+    """A microbatch of examples."""
+
+    tokens: TokenBatch
+    segment_ids: Tensor
+    """Which example each input is of, (B, T), counted from the left of its row."""
+
+
+class Answers:
+    """Cross-entropy of the tokens that rows of examples do not hide."""
+
+    def __init__(self, *, eot_id: int, fused: bool = True) -> None:
+        """Begin a segment at each `eot_id`; take the fused cross-entropy or the reference."""
+        self._eot_id = eot_id
+        self._fused = fused
+
+    def prepare(
+        self, batch: Tensor, model: nn.Module, generator: torch.Generator, progress: float = 0.0
+    ) -> AnswerBatch:
+        """Take rows (B, T + 1) apart; nothing is drawn by chance."""
+        numbers = batch.long()
+        ids = torch.where(numbers <= READ, READ - numbers, numbers.clamp_min(0))
+        counted = (numbers[:, 1:] >= 0).float()
+        # Padding has the id 0; it stays in the last segment, where nothing looks ahead to it.
+        begins = (ids == self._eot_id) & (numbers != -1)
+        segments = begins[:, :-1].cumsum(1)
+        return AnswerBatch(TokenBatch(ids[:, :-1], ids[:, 1:], counted), segments)
+
+    def loss(self, model: nn.Module, prepared: AnswerBatch) -> Loss:
+        """Return the summed cross-entropy of the targets in nats, and how many there are."""
+        head = head_weight(model)  # (V, C)
+        assert isinstance(model, _SegmentedModel)  # a decoder
+        tokens, weights = prepared.tokens, prepared.tokens.weights
+        assert weights is not None  # set by prepare
+        hidden = model.hidden(tokens.inputs, segment_ids=prepared.segment_ids).flatten(0, 1)
+        cross_entropy = fused_cross_entropy if self._fused else plain_cross_entropy
+        total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
+        return Loss(total, weights.sum(), {})
+
+    def state_dict(self) -> StateDict:
+        """Return nothing: this objective remembers nothing."""
+        return {}
+
+    def load_state_dict(self, state: StateDict) -> None:
+        """Take nothing back."""

@@ -1,0 +1,154 @@
+"""The task stage: several labelled tasks taught to one model at once, with plain text among them.
+
+Rows of a task hold examples of that task alone; how often each comes is a matter of the mixture
+(`hanlin.data.examples`). Each task is measured on examples that were kept apart, before and after.
+What is measured beside them: how much of what the model replies is a sentence of the training
+answers, and how much of the references is; and what became of the plain text, in bits per byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from hanlin.config import ExpandConfig, TaskStageConfig
+from hanlin.data import ExampleRows, Order, task_shares
+from hanlin.generation import Engine
+from hanlin.models import Decoder, flops_per_token
+from hanlin.models.expansion import (
+    apply_expansion,
+    begin_expansion,
+    extract_expansion,
+    frozen_flops_per_token,
+)
+from hanlin.objectives import Answers
+from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.learning import learn, release
+from hanlin.stages.mixing import plain_rows
+from hanlin.stages.trigger import measure_bits
+from hanlin.tasks import TaskSet, gather_task
+from hanlin.training import TrainingResult, choose_placement, join_world
+
+__all__ = ["run_task"]
+
+
+def run_task(context: StageContext) -> StageResult:
+    """Teach the starting model the stage's tasks, measure it on them, and release it."""
+    config = context.stage.task
+    assert config is not None, "a task stage has tasks"
+    core = context.model()
+    length = context.row_length(core)
+    with join_world() as world:
+        sets = [
+            gather_task(task, context.tokenizer, length, num_held_out=config.held_out)
+            for task in config.tasks
+        ]
+        _say(context, sets)
+        device = choose_placement(context.device, local_rank=world.local_rank).device
+        before = world.on_first(lambda: _measure(context, core.to(device), sets))
+        order, shares = _order(context, config, sets, length)
+        model, training, extra = _train(context, config, core.cpu(), order)
+        after = world.on_first(lambda: _measure(context, model.to(device), sets))
+    released = release(context, model, training)
+    figures = {
+        "tasks": {
+            task.config.name: {
+                "examples": task.rows.num_examples,
+                "too_long": task.too_long,
+                "share": shares[task.config.name],
+                "before": before["tasks"][task.config.name],
+                "after": after["tasks"][task.config.name],
+            }
+            for task in sets
+        },
+        "plain_text": {"before": before["text"], "after": after["text"]},
+        "read_tokens": order.rows_per_step * length * training.steps,
+        "extra_flops": extra,
+    }
+    return StageResult(
+        model=released.model, training=training, figures={**released.figures, **figures}
+    )
+
+
+def _order(
+    context: StageContext, config: TaskStageConfig, sets: Sequence[TaskSet], length: int
+) -> tuple[Order, dict[str, float]]:
+    """Return the rows of all tasks and of plain text, and each task's share of the rows."""
+    rows: dict[str, ExampleRows] = {task.config.name: task.rows for task in sets}
+    parts = task_shares(
+        rows,
+        weights={task.config.name: task.config.weight for task in sets},
+        caps={task.config.name: task.config.cap for task in sets},
+        temperature=config.temperature,
+    )
+    shares = {name: part * (1 - config.replay) for name, part in parts.items()}
+    text, natural = plain_rows(context, length) if config.replay else ({}, {})
+    plain = {name: config.replay * share for name, share in natural.items()}
+    order = Order.mixed(
+        {**{f"task/{name}": one for name, one in rows.items()}, **text},
+        shares={**{f"task/{name}": share for name, share in shares.items()}, **plain},
+        rows_per_step=context.stage.learning.batch_tokens // length,
+        seed=context.recipe.seed,
+    )
+    return order, shares
+
+
+def _train(
+    context: StageContext, config: TaskStageConfig, core: Decoder, order: Order
+) -> tuple[Decoder, TrainingResult, int]:
+    """Train all weights or corrections; return also the operations beyond the targets' own."""
+    objective = Answers(eot_id=context.tokenizer.eot_id)
+    length = context.row_length(core)
+    whole = flops_per_token(core.config)
+    if config.method == "full":
+        training = learn(context, core, objective, order, is_text=False)
+        cost, model = flops_per_token(core.config, length), core
+    else:
+        settings = ExpandConfig(method="lora", rank=config.rank, alpha=config.alpha)
+        generator = torch.Generator().manual_seed(context.recipe.seed)
+        module = begin_expansion(core, settings, generator)
+        training = learn(context, module, objective, order, is_text=False)
+        cost = frozen_flops_per_token(module, length)
+        model = apply_expansion(core, extract_expansion(module, settings))
+    # Tokens that are only read cost what the others do, and so does padding.
+    read = order.rows_per_step * length * training.steps
+    return model, training, read * cost - training.tokens * whole
+
+
+def _measure(context: StageContext, model: Decoder, sets: Sequence[TaskSet]) -> Mapping[str, Any]:
+    """Return each task's figures by group, and test bits per byte of the plain text."""
+    engine = Engine(model, context.tokenizer)
+    documents = context.held_out_documents("test")
+    return {
+        "tasks": {task.config.name: _measure_task(engine, task) for task in sets},
+        "text": measure_bits(model, documents, context.tokenizer.eot_id),
+    }
+
+
+def _measure_task(engine: Engine, task: TaskSet) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for group, examples in task.held_out.items():
+        measured = task.task.measure(engine, examples)
+        found[group] = {
+            **measured.figures,
+            "copied": _copied(measured.replies, task.answers),
+            "copied_references": _copied(measured.references, task.answers),
+        }
+    return found
+
+
+def _copied(texts: Sequence[str], answers: frozenset[str]) -> float | None:
+    """Return the share of texts that stand among the training answers from end to end."""
+    return sum(text in answers for text in texts) / len(texts) if texts else None
+
+
+def _say(context: StageContext, sets: Sequence[TaskSet]) -> None:
+    for task in sets:
+        held = sum(map(len, task.held_out.values()))
+        left_out = f", {task.too_long:,} too long for a row" if task.too_long else ""
+        context.say(
+            f"Task {task.config.name}: {task.rows.num_examples:,} examples in "
+            f"{task.rows.num_rows:,} rows, {held:,} kept apart{left_out}"
+        )

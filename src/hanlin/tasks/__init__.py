@@ -1,0 +1,40 @@
+"""Labelled tasks: for each, its data format, prompt, decoding and metric in one place."""
+
+from hanlin.tasks.base import (
+    Encoded,
+    Measured,
+    Task,
+    answer_limit,
+    check_control,
+    greedy,
+    write_answers,
+)
+from hanlin.tasks.registry import TASKS, find_task, load_task
+from hanlin.tasks.sets import TaskSet, gather_task
+from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
+from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, translate_text
+
+__all__ = [
+    "TASKS",
+    "Conversation",
+    "Encoded",
+    "Measured",
+    "Message",
+    "Record",
+    "Reply",
+    "Summary",
+    "Task",
+    "TaskSet",
+    "answer_limit",
+    "check_control",
+    "find_task",
+    "gather_task",
+    "greedy",
+    "load_task",
+    "read_messages",
+    "read_records",
+    "read_turns",
+    "summarize_text",
+    "translate_text",
+    "write_answers",
+]

@@ -1,0 +1,168 @@
+"""Requests with facts left out, played through with a simulated user.
+
+The assistant has three turns. Where it asks for the fact that is missing, the user gives it; where
+it asks for another, or for what was said, the user repeats the request. The user is satisfied by
+the full reply, word for word. Beside the model stand two controls that use the same weights: one
+that never asks, and one that always asks first.
+
+    python -m hanlin.tasks.clarifying
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from hanlin.tasks.base import Measured, answer_limit, write_answers
+from hanlin.tasks.dialogue import ASK_ABOVE, Talk, ask_probability, opened_prompt, turn_prompt
+from hanlin.tasks.sources import Message
+from hanlin.text.world import Request
+
+if TYPE_CHECKING:
+    from hanlin.generation import Engine
+
+__all__ = ["Policy", "asked_fact", "f1_score", "measure_requests"]
+
+Policy = Literal["model", "never_ask", "always_ask"]
+_TURNS = 3
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "who": ("谁", "whom", "who "),
+    "what": ("什么", "what"),
+    "where": ("哪里", "where"),
+}
+
+
+@dataclass(slots=True)
+class _Game:
+    """One request in the playing."""
+
+    request: Request
+    history: list[Message]
+    first: float = 0.0
+    """The probability of asking at the first turn."""
+    questions: list[str] = field(default_factory=list)
+    reply: str = ""
+    turns: int = 0
+
+
+def measure_requests(
+    engine: Engine, talks: Sequence[Talk], *, threshold: float = ASK_ABOVE
+) -> Measured:
+    """Return ask F1, the share of right questions, and satisfied users beside both controls."""
+    games = _play(engine, talks, "model", threshold)
+    missing = [game.request.missing is not None for game in games]
+    asked = [game.first >= threshold for game in games]
+    right = [
+        asked_fact(game.questions[0]) == game.request.missing
+        for game, is_missing in zip(games, missing, strict=True)
+        if is_missing and game.questions
+    ]
+    controls: tuple[Policy, ...] = ("never_ask", "always_ask")
+    figures: dict[str, Any] = {
+        "examples": len(games),
+        "missing": sum(missing),
+        "ask_f1": f1_score(asked, missing),
+        "asked_in_vain": _share(a for a, m in zip(asked, missing, strict=True) if not m),
+        "right_fact": sum(right) / sum(missing) if any(missing) else None,
+        **_outcome(games),
+        "controls": {name: _outcome(_play(engine, talks, name, threshold)) for name in controls},
+    }
+    replies = [game.reply for game in games]
+    return Measured(figures, replies, [game.request.answer for game in games])
+
+
+def asked_fact(question: str) -> str | None:
+    """Return the kind of fact that a question asks for; None if it is no clear question.
+
+    >>> asked_fact("请问把球给谁？"), asked_fact("Where should I take it?"), asked_fact("好的。")
+    ('who', 'where', None)
+    """
+    found = [
+        kind for kind, words in _WORDS.items() if any(word in question.lower() for word in words)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def f1_score(found: Sequence[bool], wanted: Sequence[bool]) -> float | None:
+    """Return the F1 of what was found; None where nothing was wanted and nothing found.
+
+    >>> f1_score([True, True, False], [True, False, True])
+    0.5
+    """
+    both = sum(f and w for f, w in zip(found, wanted, strict=True))
+    total = sum(found) + sum(wanted)
+    return 2 * both / total if total else None
+
+
+def _play(engine: Engine, talks: Sequence[Talk], policy: Policy, threshold: float) -> list[_Game]:
+    games = []
+    for talk in talks:
+        assert talk.request is not None, "only requests of the toy world are played"
+        games.append(_Game(talk.request, [Message("user", talk.request.text)]))
+    live = games
+    for turn in range(_TURNS):
+        live = _turn(engine, live, policy, threshold, turn)
+        if not live:
+            break
+    return games
+
+
+def _turn(
+    engine: Engine, games: list[_Game], policy: Policy, threshold: float, turn: int
+) -> list[_Game]:
+    """Let the assistant speak once in each game; return those in which it asked."""
+    tokenizer, room = engine.tokenizer, engine.model.config.context_length - 2
+    prompts = [turn_prompt(tokenizer, game.history) for game in games]
+    playing = [pair for pair in zip(games, prompts, strict=True) if len(pair[1]) < room]
+    asks = []
+    for game, prompt in playing:
+        probability = ask_probability(engine, prompt) if policy == "model" else 0.0
+        game.first = probability if turn == 0 else game.first
+        game.turns += 1
+        asks.append(probability >= threshold if policy == "model" else _forced(policy, turn))
+    opened = [
+        opened_prompt(tokenizer, prompt, "ask" if ask else "answer")
+        for (_, prompt), ask in zip(playing, asks, strict=True)
+    ]
+    said = [text for game in games for text in (game.request.question, game.request.answer)]
+    written = write_answers(engine, opened, answer_limit(tokenizer, said))
+    live = []
+    for (game, _), ask, ids in zip(playing, asks, written, strict=True):
+        text = tokenizer.decode(ids).strip()
+        if not ask:
+            game.reply = text
+            continue
+        game.questions.append(text)
+        game.history += [Message("assistant", text, "ask"), Message("user", _user(game, text))]
+        live.append(game)
+    return live
+
+
+def _user(game: _Game, question: str) -> str:
+    """Return what the simulated user says to a question."""
+    request = game.request
+    if request.missing is not None and asked_fact(question) == request.missing:
+        return request.fact
+    return request.text
+
+
+def _forced(policy: Policy, turn: int) -> bool:
+    return policy == "always_ask" and turn == 0
+
+
+def _outcome(games: Sequence[_Game]) -> dict[str, float]:
+    satisfied = [game.reply == game.request.answer for game in games]
+    return {
+        "satisfied": sum(satisfied) / len(games),
+        "turns": sum(game.turns for game in games) / len(games),
+    }
+
+
+def _share(values: Any) -> float | None:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else None
+
+
+if __name__ == "__main__":
+    print(asked_fact("请问把球给谁？"), f1_score([True, True, False], [True, False, True]))

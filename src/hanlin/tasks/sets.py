@@ -1,0 +1,185 @@
+"""A task's examples as a stage uses them: rows to learn from, and groups that are kept apart.
+
+Of a file, examples with the smallest hashes of their prompts are held out, so that neither order
+nor repetition in the file matters. Of the toy world, training has its own stories; held out are
+stories of another seed (`other_stories`), and stories in which an actor meets a thing that no
+training story lets it meet (`new_pairs`). No prompt that is learnt is ever held out.
+
+    python -m hanlin.tasks.sets
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from hanlin.config import TaskConfig, WorldConfig
+from hanlin.data import ExampleRows, hide_tokens
+from hanlin.errors import DataError
+from hanlin.tasks.base import Encoded, Task, check_control
+from hanlin.tasks.registry import find_task
+from hanlin.tasks.sources import read_records
+from hanlin.text.world import Language, Split, Story, generate_story
+from hanlin.text.world.casting import held_out
+from hanlin.text.world.entities import noun
+from hanlin.tokenizers import Tokenizer
+
+__all__ = ["TaskSet", "gather_task"]
+
+_TRIES = 30
+"""Stories that are written for each example that is to be held out, at most."""
+_LEAST_FILE = 10
+"""One example in so many of a file may be held out."""
+_SPLITS: Mapping[str, Split] = {"other_stories": "train", "new_pairs": "heldout"}
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """The examples of one task."""
+
+    config: TaskConfig
+    task: Task[Any]
+    rows: ExampleRows
+    held_out: Mapping[str, Sequence[Any]]
+    """Examples by group and language, such as `other_stories.zh`."""
+    too_long: int
+    """Examples that no row holds, which were left out."""
+    answers: frozenset[str]
+    """Everything that training teaches to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An example and its tokens."""
+
+    example: Any
+    encoded: Encoded
+
+    @property
+    def key(self) -> bytes:
+        """What tells prompts apart."""
+        return np.array(self.encoded.prompt, dtype=np.int32).tobytes()
+
+
+def gather_task(
+    config: TaskConfig, tokenizer: Tokenizer, row_length: int, *, num_held_out: int
+) -> TaskSet:
+    """Read or make up a task's examples, and keep some of them apart.
+
+    Raises:
+        DataError: a record is wrong, or no example fits a row.
+        TokenizerError: the tokenizer lacks a control token.
+    """
+    task = find_task(config)
+    check_control(tokenizer, config.name, task.control)
+    writer = _Writer(task, tokenizer, row_length)
+    if config.world is not None:
+        training = list(writer.write(_invent(task, config.world)))
+        too_long = writer.too_long
+        held = _hold_out_stories(writer, config.world, training, num_held_out)
+    else:
+        records = read_records(Path(config.path))
+        found = list(writer.write(e for record in records for e in task.read(record)))
+        training, held = _part(task, found, num_held_out)
+        too_long = writer.too_long
+    if not training:
+        raise DataError(
+            f"No example of the task {config.name!r} fits a row of {row_length} tokens; "
+            f"{too_long} were too long. Raise model.context_length, or give shorter ones."
+        )
+    answers = {tokenizer.decode(run).strip() for one in training for run in one.encoded.answers()}
+    rows = ExampleRows.pack(
+        (hide_tokens(one.encoded.ids, one.encoded.learnt) for one in training), row_length
+    )
+    return TaskSet(config, task, rows, held, too_long, frozenset(answers))
+
+
+class _Writer:
+    """Writes examples as tokens, and counts those that are too long for a row."""
+
+    def __init__(self, task: Task[Any], tokenizer: Tokenizer, row_length: int) -> None:
+        self.task, self.tokenizer, self.row_length = task, tokenizer, row_length
+        self.too_long = 0
+
+    def write(self, examples: Iterable[Any]) -> Iterator[_Written]:
+        for example in examples:
+            encoded = self.task.encode(example, self.tokenizer)
+            if len(encoded.ids) <= self.row_length:
+                yield _Written(example, encoded)
+            else:
+                self.too_long += 1
+
+
+def _part(
+    task: Task[Any], found: Sequence[_Written], wanted: int
+) -> tuple[list[_Written], dict[str, list[Any]]]:
+    """Part the examples of a file into those that are learnt and those that are held out."""
+    by_language: dict[str, dict[int, list[_Written]]] = {}
+    for one in found:
+        group = by_language.setdefault(task.language(one.example), {})
+        group.setdefault(crc32(one.key), []).append(one)
+    training: list[_Written] = []
+    held: dict[str, list[Any]] = {}
+    for language, prompts in by_language.items():
+        number = min(wanted, max(len(prompts) > 1, len(prompts) // _LEAST_FILE))
+        for rank, key in enumerate(sorted(prompts)):
+            if rank < number:
+                held.setdefault(f"file.{language}", []).append(prompts[key][0].example)
+            else:
+                training += prompts[key]
+    return training, held
+
+
+def _invent(task: Task[Any], world: WorldConfig) -> Iterator[Any]:
+    """Yield the examples of training stories, language by language."""
+    for language in world.languages:
+        rng = random.Random(f"{world.seed}/{task.name}/{language}")
+        for _ in range(world.stories):
+            yield from task.invent(generate_story(rng), language, rng)
+
+
+def _hold_out_stories(
+    writer: _Writer, world: WorldConfig, training: Sequence[_Written], wanted: int
+) -> dict[str, list[Any]]:
+    """Return up to `wanted` examples of each group and language that training does not know."""
+    known = {one.key for one in training}
+    held: dict[str, list[Any]] = {}
+    for group, language in itertools.product(_SPLITS, world.languages):
+        rng = random.Random(f"{world.seed}/{writer.task.name}/{language}/{group}")
+        kept: dict[str, list[Any]] = {}
+        for _ in range(_TRIES * wanted):
+            if kept and all(len(examples) == wanted for examples in kept.values()):
+                break
+            story = generate_story(rng, split=_SPLITS[group])
+            for one in writer.write(writer.task.invent(story, language, rng)):
+                examples = kept.setdefault(writer.task.language(one.example), [])
+                if one.key in known or len(examples) == wanted:
+                    continue
+                if group == "other_stories" or _shows_new_pair(story, one, writer, language):
+                    known.add(one.key)
+                    examples.append(one.example)
+        held |= {f"{group}.{name}": examples for name, examples in kept.items() if examples}
+    return held
+
+
+def _shows_new_pair(story: Story, one: _Written, writer: _Writer, language: Language) -> bool:
+    """Whether an example itself names an actor and a thing that training keeps apart."""
+    text = writer.tokenizer.decode(one.encoded.ids)
+    nouns = {e.key: noun(e, language) for event in story.events for e in event.entities}
+    return any(nouns[a] in text and nouns[b] in text for a, b in held_out(story.events))
+
+
+if __name__ == "__main__":
+    from hanlin.tokenizers import train_tokenizer
+
+    bpe = train_tokenizer("bpe", ["请把球给小明。好的，我把球给小明。"] * 2, 360)
+    asked = TaskConfig(name="dialogue", world=WorldConfig(stories=50))
+    found = gather_task(asked, bpe, 512, num_held_out=5)
+    print(found.rows.num_examples, {name: len(group) for name, group in found.held_out.items()})

@@ -1,0 +1,126 @@
+"""Translation in both directions by one model, told apart by the first token.
+
+    <|zh2en|> source <|target|> target          <|en2zh|> source <|target|> target
+
+A translation of a toy-world story is right if it is word for word the reference, or if the checker
+reads the same events out of it.
+
+    python -m hanlin.tasks.translate
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from hanlin.evaluation import bleu, chrf
+from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
+from hanlin.tasks.sources import Record
+from hanlin.text import find_language
+from hanlin.text.world import Structure, check
+
+if TYPE_CHECKING:
+    from hanlin.generation import Engine
+    from hanlin.text.world import Language, Story
+    from hanlin.tokenizers import Tokenizer
+
+__all__ = ["Pair", "Side", "Translate", "source_prompt"]
+
+Side = Literal["zh", "en"]
+_OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
+_MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
+"""The first token, by the language to translate to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A text and its translation."""
+
+    source: str
+    target: str
+    to: Side
+    structure: Structure | None = None
+    """The events of a toy-world story, where the text is one."""
+
+
+class Translate(Task[Pair]):
+    """Chinese to English and back."""
+
+    name = "translate"
+    control = ("<|zh2en|>", "<|en2zh|>", "<|target|>")
+
+    def read(self, record: Record) -> Iterable[Pair]:
+        """Return both directions of a record with `zh` and `en`."""
+        zh, en = record.text("zh"), record.text("en")
+        return [Pair(zh, en, "en"), Pair(en, zh, "zh")]
+
+    def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
+        """Return a story of the toy world, and its summary, from one language to the other."""
+        to = _OTHER[language]
+        return [
+            Pair(story.summary(language), story.summary(to), to),
+            Pair(story.text(language), story.text(to), to, story.structure),
+        ]
+
+    def language(self, example: Pair) -> str:
+        """Return the direction, such as `zh2en`."""
+        return f"{_OTHER[example.to]}2{example.to}"
+
+    def encode(self, example: Pair, tokenizer: Tokenizer) -> Encoded:
+        """Return source and target; the target is learnt."""
+        answer = [*tokenizer.encode(example.target), tokenizer.eot_id]
+        return Encoded.of(source_prompt(tokenizer, example.source, example.to), answer)
+
+    def measure(self, engine: Engine, examples: Sequence[Pair]) -> Measured:
+        """Return BLEU and chrF2, and how many are exact or of the same events."""
+        tokenizer, to = engine.tokenizer, examples[0].to
+        prompts = [source_prompt(tokenizer, example.source, example.to) for example in examples]
+        references = [example.target for example in examples]
+        written = write_answers(engine, prompts, answer_limit(tokenizer, references))
+        texts = [tokenizer.decode(ids).strip() for ids in written]
+        pairs = list(zip(texts, references, strict=True))
+        sources = [example.source for example in examples]
+        figures: dict[str, Any] = {
+            "examples": len(examples),
+            "exact": fmean(text == reference for text, reference in pairs),
+            **_stories(texts, examples),
+            "bleu": bleu(pairs, to),
+            "chrf": chrf(pairs),
+            "right_language": fmean(
+                find_language(text) == find_language(reference) for text, reference in pairs
+            ),
+            "controls": {
+                "copy": {
+                    "bleu": bleu(zip(sources, references, strict=True), to),
+                    "chrf": chrf(zip(sources, references, strict=True)),
+                }
+            },
+        }
+        return Measured(figures, texts, references)
+
+
+def source_prompt(tokenizer: Tokenizer, source: str, to: Side) -> list[int]:
+    """Return what stands before a translation."""
+    marks = tokenizer.control
+    return [tokenizer.eot_id, marks[_MARKS[to]], *tokenizer.encode(source), marks["<|target|>"]]
+
+
+def _stories(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
+    """Return how many stories are told with the same events, where there are stories."""
+    same = [
+        text == example.target or check(text, example.to).structure == example.structure
+        for text, example in zip(texts, examples, strict=True)
+        if example.structure is not None
+    ]
+    return {"stories": len(same), "equivalent": fmean(same)} if same else {}
+
+
+if __name__ == "__main__":
+    from hanlin.tokenizers import train_tokenizer
+
+    bpe = train_tokenizer("bpe", ["小猫跑了。The cat ran."] * 2, 345)
+    encoded = Translate().encode(Pair("小猫跑了。", "The cat ran.", "en"), bpe)
+    print(bpe.decode(encoded.ids, skip_control=False), encoded.learnt)

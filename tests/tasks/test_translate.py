@@ -1,0 +1,65 @@
+"""Translation: two directions, exact or of the same events."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hanlin.errors import DataError
+from hanlin.tasks import Record
+from hanlin.tasks.translate import Pair, Translate
+from hanlin.text.world import Story
+from hanlin.tokenizers import Tokenizer
+
+from .conftest import taught
+
+
+def test_the_first_token_names_the_direction_and_the_target_is_learnt(bpe: Tokenizer) -> None:
+    for pair, start in (
+        (Pair("小猫。", "A cat.", "en"), "<|endoftext|><|zh2en|>小猫。<|target|>"),
+        (Pair("A cat.", "小猫。", "zh"), "<|endoftext|><|en2zh|>A cat.<|target|>"),
+    ):
+        encoded = Translate().encode(pair, bpe)
+        assert bpe.decode(encoded.prompt, skip_control=False) == start
+        (answer,) = encoded.answers()
+        assert bpe.decode(answer, skip_control=False) == f"{pair.target}<|endoftext|>"
+
+
+def test_a_record_gives_both_directions() -> None:
+    pairs = list(Translate().read(Record({"zh": "小猫", "en": "cat"}, "here")))
+    assert [Translate().language(pair) for pair in pairs] == ["zh2en", "en2zh"]
+    with pytest.raises(DataError, match="here: the field 'en' is missing; the record has 'zh'"):
+        Translate().read(Record({"zh": "小猫"}, "here"))
+
+
+def test_who_knows_it_by_heart_scores_in_full(
+    bpe: Tokenizer, parrot: Callable[..., Any], stories: list[Story]
+) -> None:
+    task, rng = Translate(), random.Random(1)
+    pairs = [pair for story in stories for pair in task.invent(story, "zh", rng)]
+    figures = task.measure(parrot(taught(task, pairs, bpe)), pairs).figures
+    assert figures["exact"] == figures["equivalent"] == figures["right_language"] == 1
+    assert figures["bleu"] == pytest.approx(100)
+    assert figures["chrf"] == pytest.approx(100)
+    assert figures["controls"]["copy"]["bleu"] < 5
+
+
+def test_the_same_events_in_other_words_are_equivalent_but_not_exact(
+    parrot: Callable[..., Any], stories: list[Story]
+) -> None:
+    story = stories[0]
+    reworded = next(
+        text
+        for wording in range(50)
+        if (text := replace(story, wording=wording).text("en")) != story.text("en")
+    )
+    pair = Pair(story.text("zh"), story.text("en"), "en", story.structure)
+    figures = Translate().measure(parrot(lambda _: reworded), [pair]).figures
+    assert figures["exact"] == 0
+    assert figures["equivalent"] == 1
+    other = Translate().measure(parrot(lambda _: stories[1].text("en")), [pair]).figures
+    assert other["equivalent"] == 0

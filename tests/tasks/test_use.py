@@ -1,0 +1,86 @@
+"""A taught model at work, and what it says to what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hanlin.config import SamplingConfig
+from hanlin.errors import DataError, UserError
+from hanlin.tasks import Conversation, summarize_text, translate_text
+
+SAMPLING = SamplingConfig(temperature=0)
+USER = {"role": "user", "content": "请把球送人。"}
+
+
+def shy(prompt: str) -> str:
+    return "请问给谁？" if prompt.endswith("<|ask|>") else "<|ask|>"
+
+
+def test_the_assistant_asks_or_answers_by_the_threshold(parrot: Callable[..., Any]) -> None:
+    reply = Conversation(parrot(shy), [USER]).reply(SAMPLING)
+    assert reply.message.as_dict() == {
+        "role": "assistant",
+        "content": "请问给谁？",
+        "decision": "ask",
+    }
+    assert reply.ask_probability > 0.9
+    bold = Conversation(parrot(shy), [USER], threshold=1.1)
+    assert bold.reply(SAMPLING).message.decision == "answer"
+
+
+def test_what_is_streamed_is_what_is_replied(parrot: Callable[..., Any]) -> None:
+    talk = Conversation(parrot(shy), [USER])
+    assert "".join(talk.stream(SAMPLING)) == talk.reply(SAMPLING).message.content
+
+
+def test_old_turns_are_left_out_when_the_context_is_full(parrot: Callable[..., Any]) -> None:
+    old = [USER, {"role": "assistant", "content": "好" * 60}] * 4
+    system = {"role": "system", "content": "简短。"}
+    prompts: list[str] = []
+
+    def listen(prompt: str) -> str:
+        prompts.append(prompt)
+        return "<|answer|>"
+
+    talk = Conversation(parrot(listen), [system, *old, USER])
+    assert talk.left_out in (2, 4, 6)
+    assert talk.asks is False
+    assert prompts[-1].startswith(
+        "<|endoftext|><|im_start|>system\n简短。<|im_end|>\n<|im_start|>user"
+    )
+    with pytest.raises(UserError, match="leaves no room to reply in the model's context of 512"):
+        Conversation(parrot(listen), [{"role": "user", "content": "好" * 400}])
+
+
+def test_a_dialogue_that_nobody_can_answer_is_refused(parrot: Callable[..., Any]) -> None:
+    assistant = {"role": "assistant", "content": "好的。"}
+    with pytest.raises(UserError, match="last message is of the assistant"):
+        Conversation(parrot(shy), [USER, assistant])
+    with pytest.raises(DataError, match="the dialogue: the field 'messages' holds a list that is"):
+        Conversation(parrot(shy), [])
+    with pytest.raises(DataError, match=r"the dialogue, messages\[0\]: the field 'role'"):
+        Conversation(parrot(shy), [{"content": "x"}])
+
+
+def test_a_summary_follows_given_keywords_that_the_text_holds(parrot: Callable[..., Any]) -> None:
+    engine = parrot(lambda prompt: "小猫。" if "鱼<|sep|>小猫<|summary|>" in prompt else "?")
+    summary = summarize_text(engine, "小猫看见鱼。", ["鱼", "大象", "小猫"], SAMPLING)
+    assert summary.text == "小猫。"
+    assert summary.keywords == ("鱼", "小猫")
+    assert summary.struck == ("大象",)
+    with pytest.raises(UserError, match="holds none of the keywords"):
+        summarize_text(engine, "小猫看见鱼。", ["大象"], SAMPLING)
+    with pytest.raises(UserError, match="no text to summarise"):
+        summarize_text(engine, " ", None, SAMPLING)
+
+
+def test_a_translation_goes_where_it_is_told(parrot: Callable[..., Any]) -> None:
+    engine = parrot(lambda prompt: "A cat." if "<|zh2en|>小猫。<|target|>" in prompt else "?")
+    assert translate_text(engine, "小猫。", "en", SAMPLING) == "A cat."
+    with pytest.raises(UserError, match="not to 'fr'"):
+        translate_text(engine, "小猫。", "fr", SAMPLING)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no text to translate"):
+        translate_text(engine, "", "zh", SAMPLING)
