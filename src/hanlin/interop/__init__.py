@@ -1,0 +1,1 @@
+"""Other programs: released folders in their formats."""
