@@ -73,7 +73,11 @@ def main(arguments: Sequence[str]) -> int:
 def _documents(options: Arguments, tokenizer: Tokenizer) -> list[HeldOutDocument]:
     from hanlin.evaluation import encode_documents
 
-    found = encode_documents(tokenizer, read_text(options.text, blocks=options.blocks), tokens_per_language=options.max_tokens)
+    found = encode_documents(
+        tokenizer,
+        read_text(options.text, blocks=options.blocks),
+        tokens_per_language=options.max_tokens,
+    )
     if not found:
         raise DataError(f"There is no text in {', '.join(map(str, options.text))}.")
     return found

@@ -46,7 +46,7 @@ def quantise(
             "training text is taken; or choose --method hqq, which needs none."
         )
     weights = {
-        name: module.weight.detach().float().cpu()
+        name: module.weight.detach().to("cpu", torch.float32, copy=True)
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear | nn.Embedding)
     }

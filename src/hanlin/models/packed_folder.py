@@ -1,12 +1,12 @@
 """A quantised release: the folder of its original, with packed matrices in place of the weights.
 
-    config.json         the original's, under the type `hanlin-qwen3` (or another of ours), so that
-                        no other program takes the codes for weights; `hanlin.quantisation` holds
-                        the settings
-    model.safetensors   codes, scales and zeros by our own names, norms and biases as they were
-    all else            tokenizer, proposals, card: as in the original
+config.json         the original's, under the type `hanlin-qwen3` (or another of ours), so that
+                    no other program takes the codes for weights; `hanlin.quantisation` holds
+                    the settings
+model.safetensors   codes, scales and zeros by our own names, norms and biases as they were
+all else            tokenizer, proposals, card: as in the original
 
-    python -m hanlin.models.packed_folder
+python -m hanlin.models.packed_folder
 """
 
 from __future__ import annotations
