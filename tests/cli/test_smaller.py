@@ -75,3 +75,52 @@ def test_a_batch_of_a_quantised_model_writes_what_single_prompts_do(small):
         for row, prompt in enumerate(["小猫", "The cat"])
     ]
     assert [completion.ids for completion in both] == [completion.ids for completion in alone]
+
+
+@pytest.fixture(scope="module")
+def pruned(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pruned") / "narrow"
+    assert main(["prune", str(tiny_run), str(out), "--mlp", "0.25", "--calibration-rows", "4"]) == 0
+    return out
+
+
+def test_a_pruned_model_is_an_ordinary_release(pruned, tiny_run, capsys):
+    before, after = hanlin.load(tiny_run), hanlin.load(pruned)
+    assert after.decoder.config.resolved_intermediate_size == 72
+    assert after.tokenizer.fingerprint == before.tokenizer.fingerprint
+    assert after.proposed == before.proposed
+    assert "Pruned by Hanlin" in (pruned / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_distil_stage_teaches_a_pruned_model_again(pruned, tiny_run, tiny_text, tmp_path):
+    head, _, rest = tiny_text.partition("[[stages]]")
+    training = rest.partition("[stages.training]")[2].partition("[evaluation]")[0]
+    stage = (
+        f'[tokenizer]\npath = "{tiny_run / "tokenizer"}"\n\n[[stages]]\nname = "again"\n'
+        f'kind = "distil"\nfrom = "{pruned}"\nteachers = ["{tiny_run / "model"}"]\n\n'
+        f"[stages.training]{training}"
+    )
+    recipe = tmp_path / "again.toml"
+    head = head.partition("[tokenizer]")[0]
+    tail = "[evaluation]" + rest.partition("[evaluation]")[2]
+    recipe.write_text(head + stage + tail, encoding="utf-8")
+    folder = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    assert hanlin.load(folder).decoder.config.resolved_intermediate_size == 72
+
+
+def test_prune_refuses_with_2(tiny_run, tmp_path, capsys):
+    run, out = str(tiny_run), str(tmp_path / "out")
+    assert main(["prune", run, out]) == 2
+    assert main(["prune", run, out, "--layers", "1", "--mlp", "0.5"]) == 2
+    assert main(["prune", run, out, "--layers", "1"]) == 2  # the model has one layer
+    assert main(["prune", str(tiny_run / "model"), out, "--mlp", "0.5"]) == 2
+    assert "--calibration FILES" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stage_does_not_learn_from_quantised_weights(small):
+    from hanlin.errors import ModelError
+    from hanlin.models import load_release
+
+    with pytest.raises(ModelError, match="nothing can be learnt"):
+        load_release(small, to_learn=True)

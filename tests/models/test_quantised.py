@@ -159,7 +159,7 @@ def test_codes_of_another_type_are_refused(folder):
 
 
 def test_nothing_is_learnt_or_built_from_packed_weights(make, folder, tmp_path):
-    with pytest.raises(ModelError, match="quantised.*Take the folder"):
+    with pytest.raises(ModelError, match=r"quantised.*Take the folder"):
         load_release(folder, to_learn=True)
     with pytest.raises(ModelError, match="Release its original"):
         save_release(tmp_path / "again", load_release(folder))

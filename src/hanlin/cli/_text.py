@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hanlin.text import Document
-    from hanlin.text import Split
+    from hanlin.text import Document, Split
 
 __all__ = ["read_text", "run_text"]
 

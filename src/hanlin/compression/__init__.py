@@ -9,21 +9,27 @@ from hanlin.compression.drift import Drift, measure_drift
 from hanlin.compression.gptq import Hessian, gptq, layer_error
 from hanlin.compression.hqq import half_quadratic
 from hanlin.compression.output import check_output, weight_bytes
+from hanlin.compression.pruning import block_influence, drop_layers, drop_units, unit_sizes
 from hanlin.compression.quantising import quantise
-from hanlin.compression.releasing import save_quantised
+from hanlin.compression.releasing import save_pruned, save_quantised
 from hanlin.compression.rounding import round_to_nearest
 
 __all__ = [
     "Drift",
     "Hessian",
+    "block_influence",
     "calibration_rows",
     "check_output",
+    "drop_layers",
+    "drop_units",
     "gptq",
     "half_quadratic",
     "layer_error",
     "measure_drift",
     "quantise",
     "round_to_nearest",
+    "save_pruned",
     "save_quantised",
+    "unit_sizes",
     "weight_bytes",
 ]
