@@ -32,6 +32,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Make it smaller, take it elsewhere": {
         "quantize": "weights of 8 or 4 bits, with what that saves and what it changes",
         "prune": "fewer layers or narrower MLPs, for a stage to teach again",
+        "export": "one file for llama.cpp (GGUF) or onnxruntime (ONNX)",
     },
     "First steps alone": {
         "data": "build or inspect a corpus",
