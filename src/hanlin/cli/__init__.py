@@ -32,6 +32,11 @@ VERBS: dict[str, dict[str, str]] = {
         "score": "a sentence's probability token by token, beside the n-gram's",
         "eval": "bits per byte by language, accuracy, repetition, novelty",
     },
+    "Make it smaller, take it elsewhere": {
+        "quantize": "weights of 8 or 4 bits, with what that saves and what it changes",
+        "prune": "fewer layers or narrower MLPs, for a stage to teach again",
+        "export": "one file for llama.cpp (GGUF) or onnxruntime (ONNX)",
+    },
     "First steps alone": {
         "data": "build or inspect a corpus",
         "tokenizer": "train a tokenizer, encode, decode",

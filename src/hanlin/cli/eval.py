@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._text import read_text
 from hanlin.errors import DataError
 
 if TYPE_CHECKING:
     from hanlin.evaluation import HeldOutDocument
-    from hanlin.text import Document
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["main"]
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         completions = model.engine.generate_batch([""] * options.samples, SamplingConfig(seed=1))
         texts = [completion.text for completion in completions]
         result["repetition"] = describe_samples(texts)
-        human = [document.text for document in _read(options)]
+        human = [document.text for document in read_text(options.text, blocks=options.blocks)]
         result["novelty"] = describe_novelty(RunFolder(options.model), texts, human)
     show(options, result, _render(result))
     return 0
@@ -73,24 +73,14 @@ def main(arguments: Sequence[str]) -> int:
 def _documents(options: Arguments, tokenizer: Tokenizer) -> list[HeldOutDocument]:
     from hanlin.evaluation import encode_documents
 
-    found = encode_documents(tokenizer, _read(options), tokens_per_language=options.max_tokens)
+    found = encode_documents(
+        tokenizer,
+        read_text(options.text, blocks=options.blocks),
+        tokens_per_language=options.max_tokens,
+    )
     if not found:
         raise DataError(f"There is no text in {', '.join(map(str, options.text))}.")
     return found
-
-
-def _read(options: Arguments) -> Sequence[Document]:
-    from dataclasses import replace
-
-    from hanlin.config import SourceConfig
-    from hanlin.text import find_language, read_documents
-
-    documents = []
-    for path in options.text:
-        source = SourceConfig(path=str(path), blocks=options.blocks)
-        for document in read_documents(source, Path.cwd()):
-            documents.append(replace(document, language=find_language(document.text)))
-    return documents
 
 
 def _render(result: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from hanlin.config.language import LanguageConfig, RewardsConfig
 from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
+from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
 from hanlin.config.recipe import (
     EvaluationConfig,
     Recipe,
@@ -30,6 +31,7 @@ from hanlin.config.training import (
 
 __all__ = [
     "AugmentConfig",
+    "Bits",
     "CheckpointConfig",
     "CheckpointStageConfig",
     "CleaningConfig",
@@ -44,6 +46,8 @@ __all__ = [
     "LevelConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "QuantisationConfig",
+    "QuantisationMethod",
     "Recipe",
     "ReplayConfig",
     "RewardsConfig",

@@ -14,17 +14,21 @@ from hanlin.models.folder import (
     load_release,
     read_config,
     read_learnt,
+    read_quantisation,
     save_expansion,
     save_release,
 )
+from hanlin.models.packed_folder import write_packed
 from hanlin.models.presets import PRESETS, resolve_model
 from hanlin.models.proposals import propose_sampling, read_proposal
+from hanlin.models.quantised import QuantisedDecoder
 
 __all__ = [
     "PRESETS",
     "Decoder",
     "KVCache",
     "ParameterCount",
+    "QuantisedDecoder",
     "build_model",
     "cache_bytes",
     "count_parameters",
@@ -36,7 +40,9 @@ __all__ = [
     "read_config",
     "read_learnt",
     "read_proposal",
+    "read_quantisation",
     "resolve_model",
     "save_expansion",
     "save_release",
+    "write_packed",
 ]

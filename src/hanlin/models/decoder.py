@@ -71,7 +71,7 @@ class Decoder(nn.Module):
         places = self._places(ids.shape[1], cache)
         x = self.embedding(ids)  # (B, T, C)
         if self.positions is not None:
-            x = x + self.positions.weight[places]
+            x = x + self._position_rows(places)
         x = F.dropout(x, self.config.dropout, self.training)
         rotation = None if self.positions is not None else self._rotary.at(places, x)
         views = [see(ids, cache=cache, segment_ids=segment_ids, band=None)]
@@ -83,6 +83,11 @@ class Decoder(nn.Module):
         if cache is not None:
             cache.advance(ids.shape[1])
         return self.norm(x)  # type: ignore[no-any-return]
+
+    def _position_rows(self, places: slice | Tensor) -> Tensor:
+        """Return the learned positions at `places`: (T, C), or (B, T, C) behind padding."""
+        assert self.positions is not None
+        return self.positions.weight[places]
 
     def _places(self, count: int, cache: KVCache | None) -> slice | Tensor:
         """Return the positions of `count` new tokens: a range, or (B, T) behind padding."""

@@ -8,6 +8,8 @@
     tokenizer.json ...       whatever the tokenizer writes of itself
     expansions/              what a stage put beside these weights; hanlin.models.expansion.storage
 
+A quantised folder holds codes in place of weights; hanlin.models.packed_folder tells how.
+
 Tied weights are stored once. The header of each file of weights holds a SHA-256 of them, so that a
 folder that was altered on disk or on the way is noticed. No pickle is ever opened.
 
@@ -25,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hanlin.config import ModelConfig, SamplingConfig
+from hanlin.config import ModelConfig, QuantisationConfig, SamplingConfig
 from hanlin.errors import ModelError
 from hanlin.models.decoder import Decoder
 from hanlin.models.expansion import (
@@ -36,7 +38,9 @@ from hanlin.models.expansion import (
     write_expansion,
 )
 from hanlin.models.names import from_released, rules, to_released
+from hanlin.models.packed_folder import load_packed, plain_config, quantisation_of
 from hanlin.models.proposals import as_proposal
+from hanlin.models.quantised import QuantisedDecoder
 from hanlin.models.translation import from_hf_config, to_hf_config
 from hanlin.models.weights import digest_tensors, read_weights, write_weights
 from hanlin.records import atomic_directory, write_json, write_text
@@ -44,7 +48,14 @@ from hanlin.records import atomic_directory, write_json, write_text
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["load_release", "read_config", "read_learnt", "save_expansion", "save_release"]
+__all__ = [
+    "load_release",
+    "read_config",
+    "read_learnt",
+    "read_quantisation",
+    "save_expansion",
+    "save_release",
+]
 
 
 def save_release(
@@ -62,7 +73,14 @@ def save_release(
     `card` is the text of README.md, `sampling` what generation_config.json proposes, `dtype` that
     of the stored weights (the model's own if None), and `learnt` names what it was taught besides
     plain text, such as `infill`; it is kept where other readers pass over it.
+
+    Raises:
+        ModelError: the model is quantised; `hanlin quantize` writes those.
     """
+    if isinstance(model, QuantisedDecoder):
+        raise ModelError(
+            f"A quantised model cannot be released as weights in {folder}. Release its original."
+        )
     stored = dtype or model.embedding.weight.dtype
     name = str(stored).removeprefix("torch.")
     eos = tokenizer.eot_id if tokenizer is not None else None
@@ -87,8 +105,12 @@ def load_release(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
     expansion: str | None = None,
+    to_learn: bool = False,
 ) -> Decoder:
     """Read a model from a folder of ours or of transformers, ready to generate (`eval` mode).
+
+    A quantised folder gives a model whose matrices stay packed and that cannot learn; `to_learn`
+    says that the model is to, so that such a folder is refused.
 
     Where expansions lie beside the weights, `expansion` names the one that is merged with them;
     None takes the folder's default, and an empty string leaves the core as it is.
@@ -99,6 +121,10 @@ def load_release(
             weights.
     """
     folder = Path(folder)
+    quantisation = read_quantisation(folder)
+    if quantisation is not None and not to_learn:
+        choose_expansion(folder, expansion)  # refuses one that is not there
+        return load_packed(folder, read_config(folder), quantisation, dtype=dtype, device=device)
     config, tensors = _read_core(folder)
     name = choose_expansion(folder, expansion)
     if not name:
@@ -129,6 +155,11 @@ def save_expansion(
 
 def _read_core(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     config = read_config(folder)
+    if read_quantisation(folder) is not None:
+        raise ModelError(
+            f"The weights in {folder} are quantised: they can be used, but nothing can be learnt "
+            "or built from them. Take the folder that they were quantised from."
+        )
     with torch.device("meta"):
         model = Decoder(config)
     expected: dict[str, tuple[int, ...]] = {}
@@ -162,6 +193,22 @@ def read_config(folder: Path) -> ModelConfig:
     Raises:
         ModelError: if there is no config.json, or it describes no model that can be read.
     """
+    raw, where = _read_raw(folder)
+    if quantisation_of(raw, where) is not None:
+        raw = plain_config(raw)
+    return from_hf_config(raw, where)
+
+
+def read_quantisation(folder: Path) -> QuantisationConfig | None:
+    """Return how the matrices in a folder are packed; None for ordinary weights.
+
+    Raises:
+        ModelError: if there is no config.json, or they are packed in an unknown way.
+    """
+    return quantisation_of(*_read_raw(folder))
+
+
+def _read_raw(folder: Path) -> tuple[dict[str, Any], str]:
     path = Path(folder) / "config.json"
     try:
         raw: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -175,7 +222,7 @@ def read_config(folder: Path) -> ModelConfig:
         ) from error
     if not isinstance(raw, dict):
         raise ModelError(f"{path} holds {type(raw).__name__} where an object must be.")
-    return from_hf_config(raw, str(path))
+    return raw, str(path)
 
 
 def read_learnt(folder: Path) -> tuple[str, ...]:

@@ -50,8 +50,15 @@ def write_weights(
     write_json(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": places})
 
 
-def read_weights(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def read_weights(
+    folder: Path,
+    expected: Mapping[str, tuple[int, ...]],
+    *,
+    codes: Mapping[str, torch.dtype] | None = None,
+) -> dict[str, Tensor]:
     """Read the tensors named in `expected` from a folder, which must hold them in these shapes.
+
+    `codes` names those that are integers, and of which type; all others are floating-point.
 
     Raises:
         ModelError: if tensors are missing, left over, of another shape, or altered; or if the
@@ -63,7 +70,7 @@ def read_weights(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[
     tensors: dict[str, Tensor] = {}
     for file in sorted(set(places.values())):
         held = {full: stored for full, stored in names.items() if places[stored] == file}
-        tensors |= _read_file(folder / file, held, expected)
+        tensors |= _read_file(folder / file, held, expected, codes or {})
     return tensors
 
 
@@ -119,7 +126,10 @@ def _sort_header(path: Path) -> None:
 
 
 def _read_file(
-    path: Path, held: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]
+    path: Path,
+    held: Mapping[str, str],
+    expected: Mapping[str, tuple[int, ...]],
+    codes: Mapping[str, torch.dtype],
 ) -> dict[str, Tensor]:
     stored = read_tensors(path)
     tensors = {full: stored[name] for full, name in held.items() if full in expected}
@@ -129,7 +139,12 @@ def _read_file(
                 f"{name} in {path} has the shape {tuple(tensor.shape)}, but config.json asks for "
                 f"{expected[name]}. The two files belong to different models. {_ANEW}"
             )
-        if not tensor.is_floating_point():
+        if name in codes and tensor.dtype != codes[name]:
+            raise ModelError(
+                f"{name} in {path} is {tensor.dtype}, where codes of type {codes[name]} must be. "
+                f"{_ANEW}"
+            )
+        if name not in codes and not tensor.is_floating_point():
             raise ModelError(
                 f"{name} in {path} is {tensor.dtype}: quantised weights cannot be read here. "
                 "Take the model's folder in float32, float16 or bfloat16."

@@ -96,7 +96,7 @@ class StageContext:
     def model(self) -> Decoder:
         """Return the model that training begins with."""
         if self.start is not None:
-            return load_release(self.start)
+            return load_release(self.start, to_learn=True)
         return build_model(self.shape, seed=self.recipe.seed)
 
     @property

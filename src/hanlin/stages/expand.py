@@ -56,7 +56,7 @@ def run_expand(context: StageContext) -> StageResult:
     with join_world() as world:
         device = choose_placement(context.device, local_rank=world.local_rank).device
         place = world.on_first(lambda: _core_folder(context, config))
-        core = load_release(place, expansion="")
+        core = load_release(place, expansion="", to_learn=True)
         world.on_first(lambda: _refuse_too_early(context, config, place, core))
         module = begin_expansion(core, config, _generator(context))
         rows = _rows(context, core)
@@ -92,7 +92,7 @@ def _core_folder(context: StageContext, config: ExpandConfig) -> Path:
     merged = context.folder / "core"
     save_release(
         merged,
-        load_release(context.start),
+        load_release(context.start, to_learn=True),
         tokenizer=context.tokenizer,
         sampling=context.recipe.sampling,
         learnt=read_learnt(context.start),

@@ -1,0 +1,140 @@
+"""A quantised release: the folder of its original, with packed matrices in place of the weights.
+
+config.json         the original's, under the type `hanlin-qwen3` (or another of ours), so that
+                    no other program takes the codes for weights; `hanlin.quantisation` holds
+                    the settings
+model.safetensors   codes, scales and zeros by our own names, norms and biases as they were
+all else            tokenizer, proposals, card: as in the original
+
+python -m hanlin.models.packed_folder
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from hanlin.config import ModelConfig, QuantisationConfig
+from hanlin.errors import ModelError
+from hanlin.models.expansion import list_expansions
+from hanlin.models.quantised import QuantisedDecoder
+from hanlin.models.weights import read_weights, write_weights
+from hanlin.records import write_json
+
+__all__ = ["load_packed", "plain_config", "quantisation_of", "write_packed"]
+
+_PREFIX, _KEY, _FORMAT = "hanlin-", "quantisation", 1
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.pt", "*.pth", "*.ckpt")
+_LEFT = (*_WEIGHTS, "config.json", "expansions", "compression.json")
+
+
+def write_packed(target: Path, model: QuantisedDecoder, original: Path) -> None:
+    """Fill a fresh folder with a quantised model and with what lies beside its original."""
+    shutil.copytree(
+        original, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT), symlinks=False
+    )
+    raw = json.loads((original / "config.json").read_text(encoding="utf-8"))
+    own = raw.get("hanlin") if isinstance(raw.get("hanlin"), dict) else {}
+    settings = {"format": _FORMAT, **model.quantisation.model_dump(mode="json")}
+    packed = {
+        **raw,
+        "architectures": ["HanlinForCausalLM"],
+        "model_type": _PREFIX + str(raw["model_type"]),
+        "hanlin": {**own, _KEY: settings},
+    }
+    write_json(target / "config.json", packed)
+    write_weights(target, _stored(model))
+
+
+def quantisation_of(raw: Mapping[str, Any], where: str) -> QuantisationConfig | None:
+    """Return how the model of a `config.json` is packed; None for ordinary weights.
+
+    Raises:
+        ModelError: it is packed in a way that this version does not know.
+    """
+    own = raw.get("hanlin")
+    settings = own.get(_KEY) if isinstance(own, dict) else None
+    packed = str(raw.get("model_type", "")).startswith(_PREFIX)
+    if settings is None and not packed:
+        return None
+    if not packed or not isinstance(settings, dict) or settings.get("format") != _FORMAT:
+        raise ModelError(
+            f"{where} describes a quantised model of another format (model_type "
+            f"{raw.get('model_type')!r}, {_KEY} {settings!r}); this version of Hanlin reads "
+            f"format {_FORMAT}. Quantise the original anew: hanlin quantize MODEL OUT."
+        )
+    try:
+        return QuantisationConfig(**{k: v for k, v in settings.items() if k != "format"})
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
+        raise ModelError(
+            f"The quantisation in {where} cannot be read: {reasons}. Quantise the original anew."
+        ) from error
+
+
+def plain_config(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a quantised model's `config.json` as its original's."""
+    return {**raw, "model_type": str(raw["model_type"]).removeprefix(_PREFIX)}
+
+
+def load_packed(
+    folder: Path,
+    config: ModelConfig,
+    quantisation: QuantisationConfig,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> QuantisedDecoder:
+    """Read a quantised model, which computes in `dtype`.
+
+    Raises:
+        ModelError: the folder is incomplete, altered, or has expansions, which belong to other
+            weights.
+    """
+    if list_expansions(folder):
+        raise ModelError(
+            f"{folder} holds quantised weights, and expansions that were learnt beside others. "
+            "Quantise the original anew; its chosen expansion is merged on the way."
+        )
+    with torch.device("meta"):
+        model = QuantisedDecoder(config, quantisation)
+    wanted = model.state_dict()
+    tensors = read_weights(
+        folder,
+        {name: tuple(tensor.shape) for name, tensor in wanted.items()},
+        codes={name: t.dtype for name, t in wanted.items() if name.endswith(".codes")},
+    )
+    state = {name: _placed(tensor, dtype, device) for name, tensor in tensors.items()}
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def _stored(model: QuantisedDecoder) -> dict[str, Tensor]:
+    """Return a model's tensors as they are stored: scales and zeros of 4 bits in float16.
+
+    They were fitted as numbers of float16, so that nothing is lost.
+    """
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    for name, codes in list(state.items()):
+        root, _, leaf = name.rpartition(".")
+        if leaf == "codes" and codes.dtype == torch.uint8:
+            for part in (f"{root}.scales", f"{root}.zeros"):
+                state[part] = state[part].half()
+    return state
+
+
+def _placed(tensor: Tensor, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    kind = dtype if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(device, kind, copy=True).contiguous()
+
+
+if __name__ == "__main__":
+    example = {"model_type": "hanlin-qwen3", "hanlin": {_KEY: {"format": 1, "bits": 4}}}
+    print(quantisation_of(example, "config.json"), plain_config(example)["model_type"])
