@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -118,7 +119,7 @@ def _attention(
         yield f"{root}.attn_qkv.{leaf}", tensor
         return
     heads, pairs, dim = config.num_heads, config.resolved_kv_heads, config.resolved_head_dim
-    q, k, v = tensor.split((heads * dim, pairs * dim, pairs * dim))
+    q, k, v = torch.split(tensor, [heads * dim, pairs * dim, pairs * dim])
     if config.family == "llama":
         q, k = _interleave(q, heads), _interleave(k, pairs)
     yield f"{root}.attn_q.{leaf}", q
