@@ -92,9 +92,7 @@ def test_a_pruned_model_is_an_ordinary_release(pruned, tiny_run, capsys):
     assert "Pruned by Hanlin" in (pruned / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_distil_stage_teaches_a_pruned_model_again(
-    pruned, small, tiny_run, tiny_text, tmp_path
-):
+def test_a_distil_stage_teaches_a_pruned_model_again(pruned, small, tiny_run, tiny_text, tmp_path):
     head, _, rest = tiny_text.partition("[[stages]]")
     training = rest.partition("[stages.training]")[2].partition("[evaluation]")[0]
     stage = (
