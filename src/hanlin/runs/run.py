@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import Recipe, StageConfig, TaskStageConfig, TrainingConfig, dump_recipe
+from hanlin.config import Recipe, StageConfig, dump_recipe
 from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
-from hanlin.records import hold_folder, sha256_file, sha256_json, write_json, write_text
+from hanlin.records import hold_folder, write_json, write_text
 from hanlin.runs.assess import assess
 from hanlin.runs.checks import check_languages, check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
+from hanlin.runs.inputs import describe_inputs, list_differences
 from hanlin.runs.measured import record_claims
+from hanlin.runs.paths import with_absolute_paths
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
 from hanlin.runs.publish import publish_release
 from hanlin.runs.report import write_report
@@ -33,17 +35,6 @@ from hanlin.tokenizers import Tokenizer, load_tokenizer
 from hanlin.training import Quiet, World, choose_display, join_world
 
 __all__ = ["require_finished", "run_prepared", "run_recipe"]
-
-_NO_WEIGHT = {
-    *("checkpoint", "log_every", "eval_every", "eval_tokens", "sample_every"),
-    *("microbatch", "compile", "max_skipped"),
-    "inherit_optimizer",  # named below, and only where it is set
-}
-"""Settings of training that change what is said and saved, or a weight's last bits at most."""
-_SETTINGS = {"augment", "replay", "distil", "language", "task", "expand", "generate", "checkpoint"}
-"""The tables of a stage that its release follows from."""
-_PLACES = {"task": {"tasks": {"__all__": {"path", "file"}}}}
-"""Where files lie, which may move: their content counts."""
 
 
 def run_recipe(
@@ -64,7 +55,7 @@ def run_recipe(
         RunError: another process holds the folder, or what a stage was made from has changed.
         StoppedError: a signal came; the state is saved.
     """
-    recipe = _with_absolute_paths(recipe, base)
+    recipe = with_absolute_paths(recipe, base)
     stages = _stages_until(recipe, until)
     check_recipe(recipe)
     with contextlib.ExitStack() as stack:
@@ -96,7 +87,7 @@ def require_finished(recipe: Recipe, folder: RunFolder, *, base: Path, until: st
         RecipeError: there is no such stage.
         RunError: one is not finished, or was made from other settings.
     """
-    recipe = _with_absolute_paths(recipe, base)
+    recipe = with_absolute_paths(recipe, base)
     stages = _stages_until(recipe, until)
     folder.must_exist()
     run = _Run(recipe, folder, "auto", Console(quiet=True), World())
@@ -192,28 +183,14 @@ class _Run:
         self, stage: StageConfig, tokenizer: Tokenizer, manifest: Manifest
     ) -> dict[str, Any]:
         """Everything that a stage's release follows from."""
-        training = stage.training
-        learning = _describe_learning(training) if training else {}
-        parts = [*self.recipe.parts_of(stage), *(stage.replay.parts if stage.replay else ())]
-        content = {part: manifest.parts[part].content for part in parts}
-        weights = {s.label: s.weight for s in self.recipe.corpus.sources if s.part in content}
-        start = self._release_of(stage.from_)
-        return {
-            "seed": self.recipe.seed,
-            "kind": stage.kind,
-            "model": _describe_model(self.recipe, stage),
-            "learning": learning,
-            "settings": stage.model_dump(
-                mode="json", include=_SETTINGS, exclude=_PLACES, exclude_none=True
-            ),
-            "corpus": content,
-            "weights": weights,
-            "tokenizer": tokenizer.fingerprint,
-            "from": _fingerprint_of_release(start) if start else "",
-            **({"inherits": "optimizer"} if training and training.inherit_optimizer else {}),
-            "teachers": [_fingerprint_of_release(self._teacher(name)) for name in stage.teachers],
-            **({"examples": _fingerprint_examples(stage.task)} if stage.task else {}),
-        }
+        return describe_inputs(
+            self.recipe,
+            stage,
+            tokenizer=tokenizer,
+            manifest=manifest,
+            start=self._release_of(stage.from_),
+            teachers=[self._teacher(name) for name in stage.teachers],
+        )
 
     def _teacher(self, name: str) -> Path:
         folder = self._release_of(name)
@@ -242,19 +219,13 @@ class _Run:
     def refuse_other_inputs(
         self, stage: StageConfig, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
-        differences = _differences(old, new)
+        differences = list_differences(old, new)
         if differences:
             listed = "\n".join(f"  {line}" for line in differences)
             raise RunError(
                 f"The stage {stage.name!r} of {self.folder.root} was made from other settings:\n"
                 f"{listed}\nPut them back, add a new stage, or start a new run with --run."
             )
-
-
-def _describe_model(recipe: Recipe, stage: StageConfig) -> dict[str, Any]:
-    """Return the shape as it is asked for; what a grown one leaves out follows from its start."""
-    asked = stage.model or recipe.model
-    return asked.model_dump(mode="json", exclude_unset=bool(stage.model and stage.from_))
 
 
 def _stages_until(recipe: Recipe, until: str) -> tuple[StageConfig, ...]:
@@ -264,77 +235,9 @@ def _stages_until(recipe: Recipe, until: str) -> tuple[StageConfig, ...]:
     return recipe.stages[: names.index(until) + 1] if until else recipe.stages
 
 
-def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
-    """Return the recipe as it reads from any folder, so that the run's own copy can be run."""
-
-    def absolute(path: str) -> str:
-        return str((base / path).absolute()) if path else ""
-
-    names = {stage.name for stage in recipe.stages}
-    sources = tuple(
-        source.model_copy(update={"path": absolute(source.path)})
-        for source in recipe.corpus.sources
-    )
-
-    def placed(name: str) -> str:
-        return name if name in names else absolute(name)
-
-    stages = tuple(
-        stage.model_copy(
-            update={
-                "from_": placed(stage.from_),
-                "teachers": tuple(placed(name) for name in stage.teachers),
-                "task": _place_examples(stage.task, absolute) if stage.task else None,
-            }
-        )
-        for stage in recipe.stages
-    )
-    tokenizer = recipe.tokenizer.model_copy(update={"path": absolute(recipe.tokenizer.path)})
-    corpus = recipe.corpus.model_copy(update={"sources": sources})
-    return recipe.model_copy(update={"corpus": corpus, "stages": stages, "tokenizer": tokenizer})
-
-
-def _place_examples(task: TaskStageConfig, absolute: Callable[[str], str]) -> TaskStageConfig:
-    """Return a task stage's table with absolute paths."""
-    tasks = tuple(
-        one.model_copy(update={"path": absolute(one.path), "file": absolute(one.file)})
-        for one in task.tasks
-    )
-    return task.model_copy(update={"tasks": tasks})
-
-
-def _fingerprint_examples(task: TaskStageConfig) -> dict[str, list[str]]:
-    """Return the hashes of each task's files."""
-    return {
-        one.name: [sha256_file(Path(path)) for path in (one.path, one.file) if path]
-        for one in task.tasks
-    }
-
-
 def _read_result(place: Path) -> dict[str, Any] | None:
     path = place / "result.json"
     if not path.exists():
         return None
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
-
-
-def _describe_learning(training: TrainingConfig) -> dict[str, Any]:
-    """Return the settings of training that weights follow from, as JSON values."""
-    judged = {"eval_every", "eval_tokens"} if training.until is not None else set()
-    return training.model_dump(mode="json", exclude=_NO_WEIGHT - judged, exclude_none=True)
-
-
-def _fingerprint_of_release(folder: Path) -> str:
-    path = folder / "model.safetensors"
-    core = sha256_file(path) if path.exists() else str(folder)
-    beside = sorted(file for file in folder.glob("expansions/**/*") if file.suffix != ".md")
-    return sha256_json([core, *map(sha256_file, filter(Path.is_file, beside))]) if beside else core
-
-
-def _differences(old: Any, new: Any, key: str = "") -> list[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        names = list(dict.fromkeys([*old, *new]))
-        inner = (_differences(old.get(n), new.get(n), f"{key}.{n}".strip(".")) for n in names)
-        return [line for lines in inner for line in lines]
-    return [] if old == new else [f"{key}: {old!r} before, {new!r} now"]
