@@ -1,0 +1,11 @@
+"""Hanlin in Python: `load` a model and use it, `run` a recipe.
+
+import hanlin
+model = hanlin.load("runs/demo")
+print(model.generate("从前"))
+"""
+
+from hanlin.api.model import Model, find_release, load
+from hanlin.api.running import run
+
+__all__ = ["Model", "find_release", "load", "run"]

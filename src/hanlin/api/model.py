@@ -1,0 +1,57 @@
+"""The model that `load` returns.
+
+import hanlin
+model = hanlin.load("runs/demo")
+print(model.generate("从前"))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hanlin.api.tasks import Tasks
+from hanlin.api.transforms import Transforms
+from hanlin.errors import ModelError
+from hanlin.generation import Engine
+from hanlin.models import load_release
+from hanlin.tokenizers import load_tokenizer
+from hanlin.training import choose_placement
+
+__all__ = ["Model", "find_release", "load"]
+
+
+class Model(Transforms, Tasks):
+    """A released model with its tokenizer, ready to use."""
+
+
+def load(path: str | Path, *, device: str = "auto", expansion: str | None = None) -> Model:
+    """Load a released folder, or a run's newest release.
+
+    `expansion` names the expansion beside the core to load; None takes the folder's default, if it
+    has one, and an empty string switches expansions off.
+
+    Raises:
+        ModelError: the path holds neither, or no such expansion.
+    """
+    folder = find_release(Path(path))
+    tokenizer = load_tokenizer(folder)
+    target = choose_placement(device).device
+    decoder = load_release(folder, device=target, expansion=expansion)
+    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
+
+
+def find_release(path: Path) -> Path:
+    """Return the folder with `config.json` that a path means: itself, or a run's `model/`."""
+    for folder in (path, path / "model"):
+        if (folder / "config.json").is_file():
+            return folder.resolve()
+    if (path / "recipe.toml").is_file():
+        raise ModelError(
+            f"The run {path} has no finished stage yet, so there is no model to load. "
+            f"Go on with it: hanlin run {path / 'recipe.toml'} --run {path}"
+        )
+    found = "does not exist" if not path.exists() else "holds no config.json"
+    raise ModelError(
+        f"{path} is neither a released model nor a run: it {found}. "
+        "`hanlin runs list` shows the runs here."
+    )
