@@ -19,7 +19,7 @@ from hanlin.tokenizers import CharTokenizer, Tokenizer, train_tokenizer
 TEXT = "小猫小狗在花园里看见一只鸟。a cat and a dog saw 1 bird."
 
 
-class Favourite:
+class Favourite(Reward):
     """A reward for how often one token is written."""
 
     name = "favourite"

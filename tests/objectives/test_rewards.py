@@ -30,7 +30,7 @@ def _text(text: str, *, ids: Sequence[int] = (), ended: bool = False, **more: An
     return Continuation(ids=tuple(ids), ended=ended, text=text, **(plain | more))
 
 
-class _Given:
+class _Given(Reward):
     """A reward with values of one's own."""
 
     name = "given"

@@ -18,10 +18,10 @@ The model must never be judged by these: `hanlin.evaluation` counts other units,
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,30 +68,26 @@ class Continuation:
         return replace(self, truth_text=self.prefix_text)
 
 
-class Reward(Protocol):
-    """One thing that is rewarded."""
+class Reward(ABC):
+    """One thing that is rewarded: a kind says its name, in recipes and metrics, and its measure."""
 
-    @property
-    def name(self) -> str:
-        """Its name, in recipes and in metrics."""
+    name: str
+    is_band: bool
+    """Whether human text is the best, and more of the value no better than less."""
+    least_spread: float
+    """What the deviation of human text counts as at least."""
 
-    @property
-    def is_band(self) -> bool:
-        """Whether human text is the best, and more of the value no better than less."""
-
-    @property
-    def least_spread(self) -> float:
-        """What the deviation of human text counts as at least."""
-
+    @abstractmethod
     def values(self, continuations: Sequence[Continuation]) -> Floats:
         """Return the value of each continuation."""
 
     def human_values(self, truths: Sequence[Continuation]) -> Floats:
         """Return the values of human continuations, to which the model's are compared."""
+        return self.values(truths)
 
 
 @dataclass(frozen=True)
-class Overlap:
+class Overlap(Reward):
     """Characters in common with the true continuation.
 
     A human continuation is compared with the text before it: chance, on the same subject.
@@ -110,19 +106,8 @@ class Overlap:
         return self.values([truth.beside_its_prefix() for truth in truths])
 
 
-class _Plain:
-    """Human continuations are measured as the model's are."""
-
-    def values(self, continuations: Sequence[Continuation]) -> Floats:
-        raise NotImplementedError
-
-    def human_values(self, truths: Sequence[Continuation]) -> Floats:
-        """Return the same measure of human continuations."""
-        return self.values(truths)
-
-
 @dataclass(frozen=True)
-class Repetition(_Plain):
+class Repetition(Reward):
     """Minus what is repeated."""
 
     name: str = "repetition"
@@ -140,7 +125,7 @@ class Repetition(_Plain):
 
 
 @dataclass(frozen=True)
-class Fluency(_Plain):
+class Fluency(Reward):
     """How likely another model finds it, which cannot be flattered by the one that learns."""
 
     scorer: InterpolatedNgram
@@ -161,7 +146,7 @@ class Fluency(_Plain):
 
 
 @dataclass(frozen=True)
-class Lexical(_Plain):
+class Lexical(Reward):
     """How rare its words are: neither the commonplace nor the outlandish."""
 
     rarity: Floats
@@ -183,7 +168,7 @@ class Lexical(_Plain):
 
 
 @dataclass(frozen=True)
-class Ending(_Plain):
+class Ending(Reward):
     """Whole characters, and ends where a sentence ends."""
 
     name: str = "ending"
@@ -204,7 +189,7 @@ class Ending(_Plain):
 
 
 @dataclass(frozen=True)
-class Critique(_Plain):
+class Critique(Reward):
     """What a learned critic of the hidden states thinks."""
 
     name: str = "critic"
