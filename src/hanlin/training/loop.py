@@ -14,7 +14,8 @@ was stopped, by a signal or by anything else, and ends in the same weights and t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from hanlin.training.backup import Backup
 from hanlin.training.chance import keep_chance
 from hanlin.training.checkpoint import CheckpointStore
 from hanlin.training.compilation import compiled
-from hanlin.training.device import choose_placement
-from hanlin.training.distributed import join_world
+from hanlin.training.device import Placement, choose_placement
+from hanlin.training.distributed import World, join_world
 from hanlin.training.journal import Journal
 from hanlin.training.level import LevelWatch
 from hanlin.training.meter import Meter
@@ -98,8 +99,53 @@ def train(
         CheckpointError: no checkpoint is whole, or the state could not be saved at a stop.
         HanlinError: too many steps in a row were skipped, or memory ran out.
     """
-    allocator = keep_buffers()
     shown = display or Quiet()
+    with _surroundings(model, config, folder, device, shown) as around:
+        journal = Journal(
+            stage=stage,
+            metrics=metrics or folder / "metrics.jsonl",
+            events=events or folder / "events.jsonl",
+            say=shown.say,
+            active=around.world.first,
+        )
+        stepper, meter = _equip(model, objective, batches, config, around, seed, bytes_per_token)
+        session = Session(
+            config=config,
+            batches=batches,
+            stepper=stepper,
+            meter=meter,
+            store=_store(folder / "checkpoints", config, journal),
+            journal=journal,
+            display=shown,
+            world=around.world,
+            settings=list_settings(config, around.placement, seed, fingerprints or {}),
+            machine=list_machine(around.placement, around.world, stepper.microbatch),
+            evaluate=evaluate,
+            sample=sample,
+            inherit=inherit,
+            halt=halt,
+            level=LevelWatch(config.until) if config.until is not None else None,
+        )
+        session.restore()
+        session.run(around.stop)
+        return session.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a call of the loop stands in."""
+
+    world: World
+    stop: StopSignal
+    placement: Placement
+
+
+@contextlib.contextmanager
+def _surroundings(
+    model: nn.Module, config: TrainingConfig, folder: Path, device: str, shown: Display
+) -> Iterator[_Surroundings]:
+    """Join the other processes, hold the folder, heed signals; leave all as it was afterwards."""
+    allocator = keep_buffers()
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(join_world())
         if world.first:
@@ -112,35 +158,26 @@ def train(
         placement = choose_placement(device, config.precision, local_rank=world.local_rank)
         if world.first:
             shown.say(f"training on {placement}; {allocator}")
-        journal = Journal(
-            stage=stage,
-            metrics=metrics or folder / "metrics.jsonl",
-            events=events or folder / "events.jsonl",
-            say=shown.say,
-            active=world.first,
-        )
-        num_rows, width = batches.batch(0, world.rank, world.size).shape
-        microbatch = config.microbatch or choose_microbatch(model, num_rows, width - 1)
-        session = Session(
-            config=config,
-            batches=batches,
-            stepper=Stepper(model, objective, config, placement, world, seed, microbatch),
-            meter=Meter(model, width - 1, placement, world, bytes_per_token),
-            store=_store(folder / "checkpoints", config, journal),
-            journal=journal,
-            display=shown,
-            world=world,
-            settings=list_settings(config, placement, seed, fingerprints or {}),
-            machine=list_machine(placement, world, microbatch),
-            evaluate=evaluate,
-            sample=sample,
-            inherit=inherit,
-            halt=halt,
-            level=LevelWatch(config.until) if config.until is not None else None,
-        )
-        session.restore()
-        session.run(stop)
-        return session.finish()
+        yield _Surroundings(world, stop, placement)
+
+
+def _equip(
+    model: nn.Module,
+    objective: Objective[Any],
+    batches: Batches,
+    config: TrainingConfig,
+    around: _Surroundings,
+    seed: int,
+    bytes_per_token: float | None,
+) -> tuple[Stepper, Meter]:
+    """Make what does the steps and what counts them, for rows as long as the first batch's."""
+    world, placement = around.world, around.placement
+    num_rows, width = batches.batch(0, world.rank, world.size).shape
+    microbatch = config.microbatch or choose_microbatch(model, num_rows, width - 1)
+    return (
+        Stepper(model, objective, config, placement, world, seed, microbatch),
+        Meter(model, width - 1, placement, world, bytes_per_token),
+    )
 
 
 def _store(folder: Path, config: TrainingConfig, journal: Journal) -> CheckpointStore:
