@@ -1,11 +1,16 @@
-"""One tiny real run, made once, that the tests of upper floors look at."""
+"""Tiny decoders of every shape, and one tiny real run, made once, for upper floors to look at."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from hanlin.models import Decoder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -56,6 +61,15 @@ greedy = 4
 max_tokens = 30
 """
 
+SHAPES = {
+    "gpt2": {"family": "gpt2"},
+    "gpt2-banded": {"family": "gpt2", "attention": "banded", "band_width": 5, "num_layers": 4},
+    "llama": {"family": "llama", "num_kv_heads": 2, "tie_embeddings": False},
+    "qwen2": {"family": "qwen2", "num_kv_heads": 1},
+    "qwen3": {"family": "qwen3", "num_kv_heads": 2, "head_dim": 12},
+}
+"""Tiny shapes that between them exercise every branch of the decoder."""
+
 
 @pytest.fixture(scope="session")
 def tiny_text() -> str:
@@ -78,3 +92,35 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path) -> Pat
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     return hanlin.run(tiny_recipe, folder=folder, quiet=True)
+
+
+@pytest.fixture
+def make() -> Callable[..., Decoder]:
+    """Return a maker of tiny decoders whose every parameter matters to the result."""
+    import torch
+
+    from hanlin.config import ModelConfig
+    from hanlin.models import build_model, resolve_model
+
+    def build(shape: str = "qwen3", *, seed: int = 1, **changes: object) -> Decoder:
+        fields = {
+            "context_length": 24,
+            "hidden_size": 32,
+            "num_layers": 3,
+            "num_heads": 4,
+            "vocab_size": 96,
+            **SHAPES[shape],
+            **changes,
+        }
+        model = build_model(resolve_model(ModelConfig(**fields), 96), seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                noise = torch.randn(parameter.shape, generator=generator)
+                if parameter.ndim == 1:
+                    parameter.add_(0.3 * noise)
+                else:
+                    parameter.copy_(noise / parameter.shape[-1] ** 0.5)
+        return model.eval()
+
+    return build

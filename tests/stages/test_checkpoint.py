@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import hanlin
 from hanlin.errors import RecipeError
 from hanlin.records import read_ledger, sha256_file
 from hanlin.training import Backup
+from stage_runs import read_result, run_recipe, with_stages
 
 STAGE = """
 [[stages]]
@@ -22,25 +20,15 @@ from = "base"
 """
 
 
-def with_stage(tiny_text: str, tiny_run: Path, folder: Path, more: str = "") -> Path:
-    """Copy the tiny run beside a recipe with one more stage; return the recipe."""
-    shutil.copytree(tiny_run, folder / "run")
-    recipe = folder / "recipe.toml"
-    recipe.write_text(tiny_text.replace("[evaluation]", f"{STAGE}{more}\n[evaluation]"))
-    return recipe
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path, tiny_text: str) -> Path:
     """The tiny run with a checkpoint stage after it."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    recipe = with_stage(tiny_text, tiny_run, folder)
-    return hanlin.run(recipe, folder=folder / "run", quiet=True)
+    return run_recipe(with_stages(tiny_run, tiny_text, folder, STAGE))
 
 
 def _result(run: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((run / "stages/2-saved/result.json").read_text())
-    return result
+    return read_result(run, "2-saved")
 
 
 def test_what_was_saved_comes_back_and_trains_on_bit_for_bit(run: Path) -> None:
@@ -77,8 +65,8 @@ def test_the_release_is_passed_on_and_the_run_left_alone(run: Path, tiny_run: Pa
 
 def test_a_place_may_be_named(tiny_run: Path, tiny_text: str, tmp_path: Path) -> None:
     more = f'checkpoint = {{ place = "{tmp_path}/elsewhere" }}\n'
-    recipe = with_stage(tiny_text, tiny_run, tmp_path, more)
-    run = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    recipe = with_stages(tiny_run, tiny_text, tmp_path, STAGE + more)
+    run = run_recipe(recipe)
     place = f"{tmp_path}/elsewhere/tiny/base"
     assert _result(run)["place"] == place
     assert Backup(place).names() == ["step-00000004", "step-00000008"]
@@ -87,11 +75,9 @@ def test_a_place_may_be_named(tiny_run: Path, tiny_text: str, tmp_path: Path) ->
 def test_it_may_start_from_a_stage_that_learns_nothing(
     tiny_run: Path, tiny_text: str, tmp_path: Path
 ) -> None:
-    recipe = with_stage(tiny_text, tiny_run, tmp_path)
     again = STAGE.replace('"saved"', '"again"').replace('"base"', '"saved"')
-    recipe.write_text(recipe.read_text().replace("[evaluation]", f"{again}\n[evaluation]"))
-    run = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
-    result = json.loads((run / "stages/3-again/result.json").read_text())
+    run = run_recipe(with_stages(tiny_run, tiny_text, tmp_path, STAGE, again))
+    result = read_result(run, "3-again")
     assert result["checkpoints"] == _result(run)["checkpoints"]
     assert result["tensors_that_differ"] == 0
 
@@ -106,8 +92,8 @@ def test_it_may_start_from_a_stage_that_learns_nothing(
 def test_a_stage_without_a_checkpoint_to_prove_is_refused(
     tiny_run: Path, tiny_text: str, tmp_path: Path, change: tuple[str, str], message: str
 ) -> None:
-    recipe = with_stage(tiny_text, tiny_run, tmp_path)
+    recipe = with_stages(tiny_run, tiny_text, tmp_path, STAGE)
     old, new = change
     recipe.write_text(recipe.read_text().replace(old, new.format(run=tiny_run)))
     with pytest.raises(RecipeError, match=message):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)

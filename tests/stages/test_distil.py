@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tomllib
@@ -18,6 +17,7 @@ from hanlin.errors import ModelError, RecipeError, TokenizerError
 from hanlin.models import forward_flops_per_token, load_release, read_config
 from hanlin.records import read_jsonl
 from hanlin.runs.checks import check_recipe
+from stage_runs import read_result, run_recipe, with_stages, write_recipe
 
 TRAINING = """
 [stages.training]
@@ -51,13 +51,9 @@ distil = {{ soft = 0.5, hint = 0.2, relation = 0.1, input = 0.5, until_share = 0
 
 
 def _write(folder: Path, tiny: str, *stages: str, **changes: str) -> Path:
-    text = tiny
     for old, new in changes.items():
-        text = text.replace(old, new)
-    path = folder / "recipe.toml"
-    added = "\n".join(stages)
-    path.write_text(text.replace("[evaluation]", f"{added}\n[evaluation]"), encoding="utf-8")
-    return path
+        tiny = tiny.replace(old, new)
+    return write_recipe(folder, tiny, *stages)
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +62,8 @@ def distilled(
 ) -> tuple[Path, Path]:
     """Return a recipe and its run, begun as the tiny run and gone on with two distil stages."""
     folder = tmp_path_factory.mktemp("distil")
-    run = folder / "run"
-    shutil.copytree(tiny_run, run)
-    recipe = _write(folder, tiny_text, TEACHER, STUDENT)
-    return recipe, hanlin.run(recipe, folder=run, quiet=True)
-
-
-def _result(run: Path, stage: str) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((run / "stages" / stage / "result.json").read_text())
-    return result
+    recipe = with_stages(tiny_run, tiny_text, folder, TEACHER, STUDENT)
+    return recipe, run_recipe(recipe)
 
 
 def _train_lines(run: Path, stage: str) -> list[dict[str, Any]]:
@@ -114,7 +103,7 @@ def test_bits_per_byte_are_those_of_the_text_alone(distilled):
 
 def test_what_teachers_cost_is_counted_while_they_ran(distilled):
     _, run = distilled
-    result = _result(run, "3-student")
+    result = read_result(run, "3-student")
     assert result["teacher_tokens"] == 2 * 6 * 512  # two teachers, six of eight steps
     shapes = [read_config(run / f"stages/{name}/model") for name in ("2-teacher", "1-base")]
     expected = sum(6 * 512 * forward_flops_per_token(shape, 64) for shape in shapes)
@@ -133,7 +122,7 @@ def test_a_resumed_stage_equals_the_uninterrupted_one(distilled, tmp_path):
     hanlin.run(recipe, folder=again, quiet=True)
     name = "stages/3-student/model/model.safetensors"
     assert (again / name).read_bytes() == (run / name).read_bytes()
-    assert _result(again, "3-student")["teacher_tokens"] == 2 * 6 * 512
+    assert read_result(again, "3-student")["teacher_tokens"] == 2 * 6 * 512
     bridges = "stages/3-student/checkpoints/step-00000008/model.safetensors"
     assert (again / bridges).read_bytes() == (run / bridges).read_bytes()
 
@@ -161,16 +150,12 @@ def test_fewer_layers_keep_some_blocks_of_the_start(distilled, tmp_path):
     stage = stage.replace("hidden_size = 32, num_layers = 4", "num_layers = 2")
     stage = stage.replace("steps = 8", "steps = 1").replace("input = 0.5", "on_policy = 0.5")
     text = (run / "recipe.toml").read_text(encoding="utf-8")
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(f"{text}\n{stage}", encoding="utf-8")
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    hanlin.run(recipe, folder=copy, quiet=True)
+    copy = run_recipe(with_stages(run, text, tmp_path, stage))
     start = load_release(copy / "stages/3-student/model")
     small = load_release(copy / "stages/4-small/model")
     moved = (small.embedding.weight - start.embedding.weight).norm() / start.embedding.weight.norm()
     assert (small.config.num_layers, small.config.hidden_size) == (2, 32)
-    assert _result(copy, "4-small")["teacher_tokens"] == 2 * 2 * 512  # the text, and its own
+    assert read_result(copy, "4-small")["teacher_tokens"] == 2 * 2 * 512  # the text, and its own
     assert _train_lines(copy, "small")[0]["on_policy"] > 0
     assert 0 < moved < 0.2
     assert torch.isfinite(moved)
@@ -192,7 +177,7 @@ def test_an_impossible_stage_is_refused_before_any_work(
 ):
     recipe = _write(tmp_path, tiny_text, TEACHER, STUDENT.replace(old, new))
     with pytest.raises(error, match=message):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
     assert not (tmp_path / "run" / "corpus").exists()
 
 
@@ -202,7 +187,7 @@ def test_a_teacher_with_another_tokenizer_is_refused_by_name(distilled, tmp_path
     stage = TEACHER.replace('["base"]', f'["{other}"]').replace("steps = 8", "steps = 1")
     recipe = _write(tmp_path, tiny_text, stage, **{"vocab_size = 600": "vocab_size = 500"})
     with pytest.raises(TokenizerError, match=r"1-base/model has a bpe tokenizer of 600 entries"):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
 
 
 def test_a_known_tokenizer_is_compared_before_any_work(distilled, tmp_path, tiny_text):
@@ -213,7 +198,7 @@ def test_a_known_tokenizer_is_compared_before_any_work(distilled, tmp_path, tiny
     stage = TEACHER.replace('["base"]', f'["{run / "stages/1-base/model"}"]')
     recipe = _write(tmp_path, tiny_text, stage, **{"vocab_size = 600": 'path = "tokenizer"'})
     with pytest.raises(TokenizerError, match="A student and its teachers share every token"):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
     assert not (tmp_path / "run" / "corpus").exists()
 
 
@@ -224,7 +209,7 @@ def test_a_teacher_that_reads_shorter_texts_is_refused_before_any_work(tmp_path,
     with pytest.raises(
         ModelError, match=r"base reads 64 tokens, and the rows of this stage .* 128"
     ):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
     assert not (tmp_path / "run" / "corpus").exists()
 
 
@@ -232,5 +217,5 @@ def test_a_stack_of_another_number_of_layers_is_refused_before_any_work(tmp_path
     student = STUDENT.replace("soft = 0.5", 'depth = "stack"').replace("layers = 4", "layers = 5")
     recipe = _write(tmp_path, tiny_text, TEACHER, student)
     with pytest.raises(ModelError, match="num_layers 5 is no whole multiple of 2"):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
     assert not (tmp_path / "run" / "corpus").exists()

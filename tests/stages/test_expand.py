@@ -17,49 +17,20 @@ from hanlin.errors import ModelError, QualityGateError, RecipeError, RunError, U
 from hanlin.models import load_release
 from hanlin.records import read_jsonl
 from hanlin.training import read_snapshot
+from stage_runs import read_result, run_small, small_recipe
 
-RECIPE = """
-name = "grown"
-prompts = [""]
-
-[[corpus.sources]]
-name = "world"
-world = { stories = 120 }
-
+LATER = """
 [[corpus.sources]]
 name = "later"
 part = "late"
 world = { stories = 120, seed = 9 }
-
-[corpus]
-validation_share = 0.1
-test_share = 0.1
-
-[corpus.cleaning]
-near_duplicates = false
-
-[tokenizer]
-vocab_size = 500
-
-[model]
-hidden_size = 24
-num_layers = 2
-num_heads = 2
-context_length = 48
-
-[evaluation]
-ngram_order = 0
-test_tokens = 400
-samples = 2
-
-[sampling]
-max_tokens = 10
-
-[[stages]]
-name = "base"
-kind = "language"
-training = { steps = 6, batch_tokens = 480, eval_every = 2, eval_tokens = 400, sample_every = 0 }
 """
+RECIPE = small_recipe(
+    "grown",
+    model="num_layers = 2\ncontext_length = 48",
+    training="steps = 6, batch_tokens = 480, eval_every = 2, eval_tokens = 400",
+    sources=LATER,
+)
 
 TRAINING = (
     "training = { steps = 6, batch_tokens = 480, log_every = 1, eval_every = 3, eval_tokens = 400, "
@@ -98,17 +69,9 @@ expand = {{ method = "layers", layers = [3], over = "merged" }}
 {TRAINING}"""
 
 
-def run(folder: Path, *stages: str, **changes: Any) -> Path:
+def run(folder: Path, *stages: str, **options: Any) -> Path:
     """Run the recipe with further stages in `folder`/run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.toml"
-    path.write_text(RECIPE + "".join(stages), encoding="utf-8")
-    return hanlin.run(path, folder=folder / "run", quiet=True, **changes)
-
-
-def result(folder: Path, stage: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "stages" / stage / "result.json").read_text())
-    return found
+    return run_small(folder, RECIPE, *stages, **options)
 
 
 @torch.no_grad()
@@ -152,7 +115,7 @@ def test_an_expansion_over_the_merged_model_has_that_as_its_core(grown: Path) ->
 
 
 def test_its_figures_say_what_learnt_and_what_became_of_old_and_new(grown: Path) -> None:
-    found = result(grown, "2-law")
+    found = read_result(grown, "2-law")
     expansion = found["expansion"]
     core, merged = (load_release(grown / "stages/2-law/model", expansion=e) for e in ("", None))
     sizes = [sum(p.numel() for p in model.parameters()) for model in (core, merged)]
@@ -173,7 +136,7 @@ def test_checkpoints_hold_only_what_learns(grown: Path) -> None:
     snapshot = read_snapshot(grown / "stages/3-notes/checkpoints/step-00000006")
     assert all(".lora_" in name for name in snapshot.weights)
     assert all(".lora_" in name for name in snapshot.tensors)
-    assert result(grown, "3-notes")["expansion"]["trained_parameters"] == sum(
+    assert read_result(grown, "3-notes")["expansion"]["trained_parameters"] == sum(
         tensor.numel() for tensor in snapshot.weights.values()
     )
 
@@ -251,7 +214,7 @@ def test_a_core_that_has_reached_its_level_is_expanded_and_one_that_has_not_is_r
         run(tmp_path, trigger(0.5))
     assert not (tmp_path / "run/stages/2-law/checkpoints").exists()
     run(tmp_path, trigger(50))
-    assert result(tmp_path / "run", "2-law")["expansion"]["name"] == "law"
+    assert read_result(tmp_path / "run", "2-law")["expansion"]["name"] == "law"
 
 
 @pytest.mark.parametrize(
@@ -311,6 +274,6 @@ def test_a_folder_brings_no_evaluations_and_is_measured_once(grown: Path, tmp_pa
 def test_a_stage_ends_at_its_level_and_is_refused_if_judged_otherwise(tmp_path: Path) -> None:
     until = "stages.base.training.until={metric='bits_per_byte.zh', level=50.0, times=2}"
     run(tmp_path, overrides=[until])
-    assert result(tmp_path / "run", "1-base")["steps"] == 4
+    assert read_result(tmp_path / "run", "1-base")["steps"] == 4
     with pytest.raises(RunError, match=r"learning\.eval_every: 2 before, 1 now"):
         run(tmp_path, overrides=[until, "stages.base.training.eval_every=1"])

@@ -22,6 +22,7 @@ from hanlin.evaluation import (
 )
 from hanlin.models import propose_sampling, read_proposal
 from hanlin.records import read_ledger
+from stage_runs import read_result, run_recipe, with_stages
 
 STAGE = """
 [[stages]]
@@ -41,25 +42,15 @@ draws = 2
 """
 
 
-def with_stage(tiny_text: str, tiny_run: Path, folder: Path, stage: str = STAGE) -> Path:
-    """Copy the tiny run beside a recipe with one more stage; return the recipe."""
-    shutil.copytree(tiny_run, folder / "run")
-    recipe = folder / "recipe.toml"
-    recipe.write_text(tiny_text.replace("[evaluation]", f"{stage}\n[evaluation]"))
-    return recipe
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path, tiny_text: str) -> Path:
     """The tiny run with a generate stage after it."""
     folder = tmp_path_factory.mktemp("generate")
-    recipe = with_stage(tiny_text, tiny_run, folder)
-    return hanlin.run(recipe, folder=folder / "run", quiet=True)
+    return run_recipe(with_stages(tiny_run, tiny_text, folder, STAGE))
 
 
 def _result(run: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((run / "stages/2-decode/result.json").read_text())
-    return result
+    return read_result(run, "2-decode")
 
 
 def test_the_nearest_to_human_text_is_chosen(run: Path) -> None:
@@ -156,10 +147,10 @@ def test_what_cannot_be_compared_is_refused(
     error: type[Exception],
     message: str,
 ) -> None:
-    recipe = with_stage(tiny_text, tiny_run, tmp_path)
+    recipe = with_stages(tiny_run, tiny_text, tmp_path, STAGE)
     recipe.write_text(recipe.read_text().replace(*change))
     with pytest.raises(error, match=message):
-        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+        run_recipe(recipe)
 
 
 def test_human_text_is_at_no_distance_from_itself_and_a_loop_is_far(run: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import hanlin
 from hanlin.errors import RecipeError
 from hanlin.records import read_jsonl, sha256_file
+from stage_runs import read_result, run_recipe, write_recipe
 
 _TABLE = """
 [[stages]]
@@ -45,11 +44,9 @@ _NEW = ("token_unlikelihood", "sequence_unlikelihood", "policy", "kl", "reward",
 
 
 def _recipe(folder: Path, tiny: str, *, stage: str = _TABLE) -> Path:
-    path = folder / "recipe.toml"
     text = tiny.replace("stories = 300", "stories = 60").replace("ngram_order = 3", "ngram_order=0")
     text = text.replace("samples = 4", "samples = 0").replace("steps = 8", "steps = 2")
-    path.write_text(text.replace("[evaluation]", f"{stage}\n[evaluation]"), encoding="utf-8")
-    return path
+    return write_recipe(folder, text, stage)
 
 
 def _metrics(run: Path, kind: str = "train") -> list[dict[str, Any]]:
@@ -67,14 +64,14 @@ def _weights(run: Path) -> str:
 def polished(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
     """Return a finished run of a base stage and a stage with every term."""
     folder = tmp_path_factory.mktemp("polished")
-    return hanlin.run(_recipe(folder, tiny_text), folder=folder / "run", quiet=True)
+    return run_recipe(_recipe(folder, tiny_text))
 
 
 def test_every_term_is_logged_and_the_cost_of_sampling_is_counted(polished: Path) -> None:
     last = _metrics(polished)[-1]
     assert set(_NEW) < last.keys()
     assert last["loss"] == pytest.approx(last["cross_entropy"], rel=1e-6)
-    result = json.loads((polished / "stages/2-polish/result.json").read_text())
+    result = read_result(polished, "2-polish")
     assert 0 < result["sampling_share"] < 1
     assert 0 < result["extra_flops"] < result["flops"]
     assert result["sampled_tokens"] > 0 and result["learnt_own_tokens"] > 0
@@ -84,19 +81,17 @@ def test_a_stopped_stage_goes_on_to_the_same_weights_and_metrics(
     polished: Path, tmp_path: Path, tiny_text: str
 ) -> None:
     recipe = _recipe(tmp_path, tiny_text)
-    run = hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    run = run_recipe(recipe)
     checkpoints = run / "stages/2-polish/checkpoints"
     (run / "stages/2-polish/result.json").unlink()
     shutil.rmtree(checkpoints / "step-00000006")
     shutil.rmtree(run / "stages/2-polish/model")
-    hanlin.run(recipe, folder=run, quiet=True)
+    run_recipe(recipe)
     resumed = [e["step"] for e in read_jsonl(run / "events.jsonl") if e["event"] == "resumed"]
     assert resumed == [4]
     assert _weights(run) == _weights(polished)
     assert _metrics(run) == _metrics(polished)
-    ours, theirs = (
-        json.loads((r / "stages/2-polish/result.json").read_text()) for r in (run, polished)
-    )
+    ours, theirs = (read_result(folder, "2-polish") for folder in (run, polished))
     assert ours["extra_flops"] == theirs["extra_flops"]
 
 
@@ -119,4 +114,4 @@ def test_an_impossible_table_is_refused(
     stage = _TABLE[: _TABLE.index("[stages.language]")].replace('from = "base"', "")
     stage += f"[stages.language]\n{settings}\n"
     with pytest.raises(RecipeError, match=message):
-        hanlin.run(_recipe(tmp_path, tiny_text, stage=stage), folder=tmp_path / "run", quiet=True)
+        run_recipe(_recipe(tmp_path, tiny_text, stage=stage))

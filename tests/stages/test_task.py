@@ -18,44 +18,13 @@ from hanlin.errors import DataError, ModelError, RecipeError, RunError, StoppedE
 from hanlin.models import load_release, read_learnt
 from hanlin.objectives import Answers
 from hanlin.records import read_jsonl
+from stage_runs import read_result, run_small, small_recipe
 
-RECIPE = """
-name = "taught"
-prompts = [""]
-
-[[corpus.sources]]
-name = "world"
-world = { stories = 120 }
-
-[corpus]
-validation_share = 0.1
-test_share = 0.1
-
-[corpus.cleaning]
-near_duplicates = false
-
-[tokenizer]
-vocab_size = 600
-
-[model]
-hidden_size = 24
-num_layers = 1
-num_heads = 2
-context_length = 128
-
-[evaluation]
-ngram_order = 0
-test_tokens = 300
-samples = 2
-
-[sampling]
-max_tokens = 10
-
-[[stages]]
-name = "base"
-kind = "language"
-training = { steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300, sample_every = 0 }
-"""
+RECIPE = small_recipe(
+    "taught",
+    model="num_layers = 1\ncontext_length = 128",
+    training="steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300",
+)
 
 STAGE = """
 [[stages]]
@@ -84,22 +53,13 @@ world = { stories = 40, languages = ["zh"] }
 """
 
 
-def write(folder: Path, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def run(folder: Path, *stages: str, **changes: Any) -> Path:
-    path = write(folder, RECIPE + "".join(stages))
-    return hanlin.run(path, folder=folder / "run", quiet=True, **changes)
+def run(folder: Path, *stages: str, **options: Any) -> Path:
+    """Run the recipe with further stages in `folder`/run."""
+    return run_small(folder, RECIPE, *stages, **options)
 
 
 def result(folder: Path, stage: str = "2-tasks") -> dict[str, Any]:
-    text = (folder / "stages" / stage / "result.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return read_result(folder, stage)
 
 
 @pytest.fixture(scope="session")
