@@ -11,6 +11,7 @@ from hanlin.config.language import LanguageConfig, RewardsConfig
 from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
+from hanlin.config.paths import with_absolute_paths
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
 from hanlin.config.recipe import (
     EvaluationConfig,
@@ -66,4 +67,5 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "parse_recipe",
+    "with_absolute_paths",
 ]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from hanlin.config import ModelConfig, TrainingConfig
 from hanlin.models.counting import count_parameters, flops_per_token
 
-__all__ = ["Hardware", "activation_bytes", "flops_formula", "memory_parts", "stage_flops"]
+__all__ = ["Hardware", "activation_bytes", "flops_formula", "memory_parts"]
 
 _CHUNK_LOGITS = 64 * 2**20
 _SCORED_LOGITS, _SCORED_TOKENS = 2**25, 8192  # what evaluation holds at once
@@ -41,12 +41,6 @@ class Hardware:
     def flops_per_second(self) -> float:
         """What all devices together are expected to do."""
         return self.peak_flops * self.mfu * self.devices
-
-
-def stage_flops(model: ModelConfig, training: TrainingConfig) -> float:
-    """Return the operations of a stage: forward and backward of all its tokens."""
-    tokens = training.num_steps * training.batch_tokens
-    return float(tokens) * flops_per_token(model)
 
 
 def flops_formula(model: ModelConfig) -> str:

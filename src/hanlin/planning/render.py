@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from hanlin.config import ModelConfig
 from hanlin.planning.result import Plan, StagePlan
 from hanlin.planning.units import count, duration, exact, power, share, size
 
@@ -21,7 +22,7 @@ def render(plan: Plan) -> str:
     lines += _model(plan)
     lines += _block("Corpus", [("", str(plan.corpus)), ("read from", _disk(plan))])
     for stage in plan.stages:
-        lines += _stage(stage)
+        lines += _stage(stage, plan)
     lines += _block("Memory", _memory(plan))
     lines += _block("Time", _time(plan))
     if plan.prices.given:
@@ -31,24 +32,31 @@ def render(plan: Plan) -> str:
 
 
 def _model(plan: Plan) -> list[str]:
-    shape, total = plan.model, sum(plan.parameters.values())
-    what = (
-        f"{shape.family}, {shape.num_layers} layers of {shape.hidden_size}, {shape.num_heads} "
-        f"heads, {exact(shape.vocab_size)} entries, {exact(shape.context_length)} tokens of context"
-    )
+    total = sum(plan.parameters.values())
     parts = ", ".join(
         f"{_LABELS.get(name, name)} {count(number)}" for name, number in plan.parameters.items()
     )
-    return _block("Model", [("", what), ("parameters", f"{count(total)} ({parts})")])
+    rows = [("", _shape(plan.model)), ("parameters", f"{count(total)} ({parts})")]
+    return _block("Model", rows)
 
 
-def _stage(stage: StagePlan) -> list[str]:
+def _shape(shape: ModelConfig) -> str:
+    return (
+        f"{shape.family}, {shape.num_layers} layers of {shape.hidden_size}, {shape.num_heads} "
+        f"heads, {exact(shape.vocab_size)} entries, {exact(shape.context_length)} tokens of context"
+    )
+
+
+def _stage(stage: StagePlan, plan: Plan) -> list[str]:
+    besides = f", {power(stage.extra_flops)} of them for teachers and own text"
+    other = [("model", _shape(stage.model))] if stage.model != plan.model else []
     return _block(
         f"Stage {stage.name}",
         [
+            *other,
             ("steps", f"{exact(stage.steps)} of {exact(stage.batch_tokens)} tokens"),
             ("tokens", f"{count(stage.tokens)}, the corpus {stage.epochs:.2g} times"),
-            ("FLOPs", power(stage.flops)),
+            ("FLOPs", power(stage.flops) + (besides if stage.extra_flops else "")),
             ("speed", f"{_speed(stage.tokens_per_second)} tokens a second"),
         ],
     )

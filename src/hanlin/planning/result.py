@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hanlin.config import ModelConfig
@@ -18,12 +18,16 @@ class StagePlan:
     """What one stage will take."""
 
     name: str
+    model: ModelConfig
+    """The shape that it releases."""
     steps: int
     batch_tokens: int
     tokens: int
     epochs: float
     """Times that the corpus is read."""
     flops: float
+    extra_flops: float
+    """Those of `flops` that teachers and text of its own take."""
     seconds: float
     tokens_per_second: float
 
@@ -34,6 +38,7 @@ class Plan:
 
     name: str
     model: ModelConfig
+    """The shape that the last stage releases."""
     parameters: Mapping[str, int]
     flops_formula: str
     corpus: CorpusEstimate
@@ -61,8 +66,9 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values."""
-        names = ("name", "steps", "batch_tokens", "tokens", "epochs", "flops", "seconds")
-        stages = [{name: getattr(stage, name) for name in names} for stage in self.stages]
+        stages = [
+            {**asdict(stage), "model": stage.model.model_dump(mode="json")} for stage in self.stages
+        ]
         return {
             "name": self.name,
             "model": self.model.model_dump(mode="json"),

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import Recipe, StageConfig, dump_recipe
+from hanlin.config import Recipe, StageConfig, dump_recipe, with_absolute_paths
 from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, write_json, write_text
@@ -25,7 +25,6 @@ from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.inputs import describe_inputs, list_differences
 from hanlin.runs.measured import record_claims
-from hanlin.runs.paths import with_absolute_paths
 from hanlin.runs.prepare import prepare_corpus, prepare_shards, prepare_tokenizer
 from hanlin.runs.publish import publish_release
 from hanlin.runs.report import write_report

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hanlin.config import Recipe, TaskStageConfig
+from hanlin.config.recipe import Recipe
+from hanlin.config.tasks import TaskStageConfig
 
 __all__ = ["with_absolute_paths"]
 

@@ -1,0 +1,150 @@
+"""What each stage that learns has to do: its rows, its teachers, and the text of its own.
+
+    own rows     tokens x operations of forward and backward, less what is frozen
+    teachers     tokens that they read x operations of forward, while their share lasts
+    own text     tokens written and read forward, and those learnt from, in the batches that sample
+
+The counts are those that the stages themselves put into `flops` of their result.json. Where that
+depends on the text (continuations or a stage that end early), the most that it can be is counted.
+
+    python -m hanlin.planning.workload recipe.toml
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hanlin.config import (
+    DistilConfig,
+    ExpandConfig,
+    ModelConfig,
+    Recipe,
+    StageConfig,
+    TaskStageConfig,
+)
+from hanlin.planning.sampled_text import SampledText, count_sampled
+from hanlin.planning.shapes import ReleaseShape, empty_expansion, list_shapes, shape_of_release
+
+__all__ = ["Workload", "list_workloads"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One stage that learns."""
+
+    stage: StageConfig
+    shape: ModelConfig
+    """Of what it releases."""
+    rows: int
+    """Rows of a step."""
+    row_tokens: int
+    row_flops: float
+    """Operations of the stage's own rows, over all steps."""
+    trained_share: float
+    """Share of the parameters that learn."""
+    teachers: tuple[ModelConfig, ...]
+    """Models that are held beside it: teachers, or the reference of a language stage."""
+    teaching_flops: float
+    sampled: SampledText | None
+    """Text of its own."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that all its rows hold."""
+        return self.stage.learning.num_steps * self.rows * self.row_tokens
+
+    @property
+    def teacher_bytes(self) -> float:
+        """Memory of the models that are held beside it, in fp32."""
+        from hanlin.models import count_parameters
+
+        return 4.0 * sum(count_parameters(teacher).total for teacher in self.teachers)
+
+    @property
+    def extra_flops(self) -> float:
+        """Operations of teachers and of own text."""
+        return self.teaching_flops + (self.sampled.flops if self.sampled else 0.0)
+
+    @property
+    def flops(self) -> float:
+        """Operations of the whole stage."""
+        return self.row_flops + self.extra_flops
+
+
+def list_workloads(recipe: Recipe, vocab_size: int) -> list[Workload]:
+    """Return the work of each stage that learns; the recipe's paths are absolute.
+
+    Raises:
+        ModelError: a release from elsewhere cannot be read, or a shape is impossible.
+    """
+    shapes = list_shapes(recipe, vocab_size)
+    return [_workload(recipe, stage, shapes) for stage in recipe.stages if stage.learns]
+
+
+def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseShape]) -> Workload:
+    from hanlin.stages import row_length, teaching_flops
+
+    release = shapes[stage.name]
+    length = row_length(stage.model or recipe.model, release.core)
+    rows = max(1, stage.learning.batch_tokens // length)
+    tokens = stage.learning.num_steps * rows * length
+    cost, share = _cost_of_token(stage, release, length)
+    teachers: tuple[ModelConfig, ...] = ()
+    taught = 0
+    if stage.kind == "distil":
+        config = stage.distil or DistilConfig()
+        names = stage.teachers if config.teaches else ()
+        teachers = tuple(shape_of_release(name, shapes).whole for name in names)
+        taught = teaching_flops(config, stage.learning, teachers, release.whole, length)[1]
+    elif stage.language and stage.language.needs_reference:
+        teachers = (shape_of_release(stage.from_, shapes).whole,)
+    return Workload(
+        stage=stage,
+        shape=release.whole,
+        rows=rows,
+        row_tokens=length,
+        row_flops=float(tokens) * cost,
+        trained_share=share,
+        teachers=teachers,
+        teaching_flops=float(taught),
+        sampled=count_sampled(stage, release.whole, rows, length),
+    )
+
+
+def _cost_of_token(stage: StageConfig, release: ReleaseShape, length: int) -> tuple[float, float]:
+    """Return the operations of one token of the stage's rows, and which share of all learns."""
+    from hanlin.models import flops_per_token
+    from hanlin.models.expansion import frozen_flops_per_token
+
+    frozen = _expansion(stage)
+    if frozen is None:
+        whole = stage.kind != "task"
+        return flops_per_token(release.whole, None if whole else length), 1.0
+    module = empty_expansion(release.core, frozen)
+    context = module.config.context_length if stage.kind == "expand" else length
+    sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    share = sum(size for size, learns in sizes if learns) / sum(size for size, _ in sizes)
+    return frozen_flops_per_token(module, context), share
+
+
+def _expansion(stage: StageConfig) -> ExpandConfig | None:
+    """Return what is added to a frozen core; None where all weights learn."""
+    if stage.kind == "expand":
+        return stage.expand or ExpandConfig()
+    task: TaskStageConfig | None = stage.task
+    if task is not None and task.method == "lora":
+        return ExpandConfig(method="lora", rank=task.rank, alpha=task.alpha)
+    return None
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    from hanlin.config import load_recipe, with_absolute_paths
+
+    file = Path(sys.argv[1])
+    asked = with_absolute_paths(load_recipe(file), file.parent)
+    for work in list_workloads(asked, asked.tokenizer.vocab_size):
+        print(f"{work.stage.name}: {work.tokens:,} tokens, {work.flops:.3g} operations")
