@@ -9,6 +9,10 @@ from hanlin.config import Recipe, parse_recipe
 from hanlin.errors import HanlinError, RecipeError
 from hanlin.planning import CorpusEstimate, Hardware, plan, render
 from hanlin.planning._worker import measure_apart
+from hanlin.planning.phases import evaluation_phases, training_phases
+from hanlin.planning.preparation import Preparation
+from hanlin.planning.probe import Speed
+from hanlin.planning.workload import list_workloads
 
 CORPUS = CorpusEstimate(
     files=2,
@@ -102,6 +106,79 @@ def test_a_plan_with_a_probe_measures_time_and_memory() -> None:
     assert set(found.phases) >= {"corpus", "tokenizer", "training", "validation", "test", "n-gram"}
     assert 0 < found.phases["training"] < 60
     assert 150e6 < found.peak_bytes < 3e9
+
+
+GROWN = [
+    {"name": "base", "kind": "language", "training": {"steps": 4, "batch_tokens": 64}},
+    {
+        "name": "student",
+        "kind": "distil",
+        "from": "base",
+        "teachers": ["base"],
+        "model": {"hidden_size": 64},
+        "training": {"steps": 10, "batch_tokens": 64},
+    },
+]
+
+
+def test_each_stage_is_planned_in_its_own_shape_with_its_teachers() -> None:
+    found = plan(recipe(stages=GROWN), corpus=CORPUS, hardware=Hardware(peak_flops=1e9, mfu=1.0))
+    base, student = found.stages
+    assert (base.model.hidden_size, student.model.hidden_size) == (32, 64)
+    assert found.model == student.model
+    assert base.extra_flops == 0 < student.extra_flops < student.flops
+    assert found.phases["training"] == pytest.approx((base.flops + student.flops) / 1e9)
+    assert found.memory["teachers"] > 0
+    text = render(found)
+    assert "1 layers of 32" in text and "1 layers of 64" in text
+    assert "of them for teachers and own text" in text
+
+
+SPEED = Speed(
+    step_seconds=0.5,
+    steps=3,
+    score_tokens_per_second=1e4,
+    decode_seconds=0.01,
+    decode_row_seconds=0.001,
+    peak_bytes=1e8,
+    weight_bytes=1e5,
+    context_length=32,
+    microbatch=8,
+    placement="cpu",
+    peak_flops=1e9,
+    step_flops=2e6,
+)
+
+
+def test_what_is_done_beside_the_rows_has_phases_of_its_own() -> None:
+    table = {"policy": 0.3, "group": 3, "prefix_tokens": 8, "new_tokens": 10, "kl": 0}
+    training = {"steps": 10, "batch_tokens": 256}
+    polish = {"kind": "language", "from": "base", "language": table, "training": training}
+    asked = recipe(stages=[*GROWN, {"name": "polish", **polish}])
+    base, student, own = (
+        training_phases(asked, work, CORPUS, SPEED, 1e6) for work in list_workloads(asked, 512)
+    )
+    assert base["teachers"] == base["own text"] == 0
+    assert student["teachers"] > 0
+    # Five batches, two prefixes of 8 rows, four continuations each, ten tokens one after another.
+    assert own["own text"] > 5 * 10 * (0.01 + 7 * 0.001)
+    assert own["teachers"] == 0
+
+
+def test_the_answers_of_a_task_are_in_the_plan() -> None:
+    tasks = [{"name": "translate", "world": {"stories": 40}}]
+    stage = {"kind": "task", "from": "base", "task": {"tasks": tasks, "held_out": 40}}
+    training = {"steps": 10, "batch_tokens": 64}
+    asked = recipe(stages=[GROWN[0], {"name": "taught", "training": training, **stage}])
+    numbers = dict.fromkeys(Preparation.__dataclass_fields__, 1000000.0)
+    around = Preparation(**{**numbers, "vocab_size": 512})  # type: ignore[arg-type]
+    base, taught = (
+        evaluation_phases(asked, work, CORPUS, around, SPEED, 1e6)["tasks"]
+        for work in list_workloads(asked, 512)
+    )
+    assert base == 0
+    # Before and after, two groups, a quarter of 32 tokens, in batches of 32 and of 8.
+    assert taught == pytest.approx(2 * 2 * 8 * (2 * 0.01 + 38 * 0.001))
 
 
 def test_a_probe_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
