@@ -1,6 +1,7 @@
 """How good are the toy-world stories of a trained model? The demo's bar, measured.
 
     python benchmarks/stories.py runs/demo --stories 200
+    python benchmarks/stories.py runs/demo --model runs/demo/stages/2-student/model
 
 Samples stories without a prompt from the run's model, its expansion switched off, until there are
 enough in each language, and lets the world's checker judge them; says how many stand word for word
@@ -25,6 +26,7 @@ from hanlin.text.world import check
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--model", type=Path, help="another release than the run's newest")
     parser.add_argument("--stories", type=int, default=200)
     parser.add_argument("--temperature", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=1000)
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def _sample(options: argparse.Namespace) -> dict[str, list[str]]:
-    model = hanlin.load(options.run, expansion="")  # the stories are the core's
+    model = hanlin.load(options.model or options.run, expansion="")  # the stories are the core's
     stories: dict[str, list[str]] = {"zh": [], "en": []}
     seed = options.seed
     while min(map(len, stories.values())) < options.stories:
