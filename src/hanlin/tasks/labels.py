@@ -87,7 +87,7 @@ def part_labels(config: TaskConfig, *, num_held_out: int) -> LabelParts:
             f"The texts of the task {config.name!r} that are learnt have {alone}; a head tells two "
             "or more apart. Give more texts, or name the right field as head.label."
         )
-    unseen = _drop_unseen(config, head, counts, [test, calibration])
+    unseen = _drop_unseen(config, counts, [test, calibration])
     return LabelParts(
         training=training,
         calibration=calibration,
@@ -161,7 +161,7 @@ def _read(config: TaskConfig, head: HeadConfig) -> tuple[list[Labelled], int]:
         try:
             found.append(read_labelled(record, head.label))
         except DataError:
-            if head.bad_records == "refuse":
+            if config.on_error == "refuse":
                 raise
             unreadable += 1
     if not found:
@@ -201,18 +201,16 @@ def _part(
     return parts
 
 
-def _drop_unseen(
-    config: TaskConfig, head: HeadConfig, labels: Iterable[str], parts: Sequence[list[Labelled]]
-) -> int:
+def _drop_unseen(config: TaskConfig, labels: Iterable[str], parts: Sequence[list[Labelled]]) -> int:
     """Take out what has a label that training never shows; return how much that was."""
     dropped = 0
     for part in parts:
         unseen = sorted({example.label for example in part} - set(labels))
-        if unseen and head.bad_records == "refuse":
+        if unseen and config.on_error == "refuse":
             raise DataError(
                 f"The label {unseen[0]!r} of the task {config.name!r} occurs only among the texts "
                 "that are kept apart, so that no node would learn it. Give more texts with it, or "
-                'leave such texts out with head.bad_records = "skip".'
+                'leave such texts out with on_error = "skip".'
             )
         dropped += sum(example.label in unseen for example in part)
         part[:] = [example for example in part if example.label not in unseen]
