@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hanlin.api.heads import Heads
 from hanlin.api.tasks import Tasks
 from hanlin.api.transforms import Transforms
 from hanlin.errors import ModelError
 from hanlin.generation import Engine
 from hanlin.models import load_release
+from hanlin.models.expansion import choose_expansion
 from hanlin.tokenizers import load_tokenizer
 from hanlin.training import choose_placement
 
 __all__ = ["Model", "find_release", "load"]
 
 
-class Model(Transforms, Tasks):
+class Model(Transforms, Tasks, Heads):
     """A released model with its tokenizer, ready to use."""
 
 
@@ -37,7 +39,8 @@ def load(path: str | Path, *, device: str = "auto", expansion: str | None = None
     tokenizer = load_tokenizer(folder)
     target = choose_placement(device).device
     decoder = load_release(folder, device=target, expansion=expansion)
-    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
+    merged = choose_expansion(folder, expansion)
+    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer), merged)
 
 
 def find_release(path: Path) -> Path:

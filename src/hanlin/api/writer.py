@@ -25,6 +25,8 @@ class Writer:
     tokenizer: Tokenizer
     decoder: Decoder
     engine: Engine
+    expansion: str = ""
+    """The expansion that is merged into the decoder, if any."""
 
     @property
     def proposed(self) -> SamplingConfig:
