@@ -30,7 +30,7 @@ VERBS: dict[str, dict[str, str]] = {
         "summarize": "summarise a file, led by keywords",
         "translate": "translate between Chinese and English",
         "score": "a sentence's probability token by token, beside the n-gram's",
-        "eval": "bits per byte by language, accuracy, repetition, novelty",
+        "eval": "bits per byte, repetition, novelty; scores on suites",
     },
     "Make it smaller, take it elsewhere": {
         "quantize": "weights of 8 or 4 bits, with what that saves and what it changes",

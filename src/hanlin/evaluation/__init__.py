@@ -1,4 +1,4 @@
-"""Measures of a model: bits per byte, accuracy, repetition, novelty, minimal pairs, separation.
+"""Measures of a model: bits per byte, accuracy, repetition, novelty, suites, separation.
 
 A measure asks a `Scorer` (a decoder, an n-gram model, the uniform baseline) or takes texts, and
 returns a frozen result with `as_dict()`.
@@ -25,8 +25,8 @@ from hanlin.evaluation.comparison import (
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
 from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
+from hanlin.evaluation.likelihood import Likelihood, score_continuations
 from hanlin.evaluation.novelty import Novelty, measure_novelty
-from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import ReversalReport, measure_reversal
 from hanlin.evaluation.rouge import rouge
@@ -39,10 +39,21 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.evaluation.suites import (
+    SUITES,
+    Item,
+    Suite,
+    SuiteReport,
+    choose_items,
+    find_suite,
+    measure_suite,
+    read_items,
+)
 from hanlin.evaluation.translation import bleu, chrf
 from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
+    "SUITES",
     "Bits",
     "BitsReport",
     "Comparison",
@@ -51,13 +62,13 @@ __all__ = [
     "Fact",
     "HeldOutDocument",
     "Interval",
+    "Item",
     "Leakage",
+    "Likelihood",
     "Likeness",
-    "MinimalPair",
     "MixtureScorer",
     "NgramScorer",
     "Novelty",
-    "PairsReport",
     "Repetition",
     "ReversalReport",
     "Saving",
@@ -65,6 +76,8 @@ __all__ = [
     "SentenceScore",
     "Separation",
     "Share",
+    "Suite",
+    "SuiteReport",
     "TokenScore",
     "UniformScorer",
     "above",
@@ -76,22 +89,25 @@ __all__ = [
     "bits_saved",
     "bleu",
     "bootstrap_ratio",
+    "choose_items",
     "chrf",
     "distance_to_human",
     "encode_documents",
+    "find_suite",
     "fit_direction_scorers",
     "make_facts",
     "measure_leakage",
     "measure_likeness",
     "measure_novelty",
-    "measure_pairs",
     "measure_repetition",
     "measure_reversal",
     "measure_separation",
+    "measure_suite",
     "next_character_accuracy",
     "no_better_than_spread",
-    "read_pairs",
+    "read_items",
     "rouge",
+    "score_continuations",
     "score_sentence",
     "short_language",
     "spread_of",
