@@ -11,6 +11,7 @@ from hanlin.config.language import LanguageConfig, RewardsConfig
 from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
+from hanlin.config.preference import PreferenceConfig
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
 from hanlin.config.recipe import (
     EvaluationConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "LevelConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PreferenceConfig",
     "QuantisationConfig",
     "QuantisationMethod",
     "Recipe",

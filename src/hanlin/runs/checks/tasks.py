@@ -16,13 +16,14 @@ def check_tasks(recipe: Recipe) -> None:
     """Check the tasks that a recipe, with absolute paths, teaches.
 
     Raises:
-        RecipeError: a task is unknown, or its file is missing.
+        RecipeError: a task is unknown, or its file, or that of preference pairs, is missing.
         DataError: a file of the user's own defines no task.
     """
     for stage in recipe.stages:
         for task in stage.task.tasks if stage.task else ():
             _check_files(stage, task)
             find_task(task)
+        _check_pairs(stage)
 
 
 def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
@@ -33,6 +34,15 @@ def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
     """
     if stage.task is not None and stage.task.method == "lora":
         check_expansion(shape, ExpandConfig(method="lora", rank=stage.task.rank))
+
+
+def _check_pairs(stage: StageConfig) -> None:
+    pairs = stage.task.preference if stage.task else None
+    if pairs is not None and not Path(pairs.path).is_file():
+        raise RecipeError(
+            f"The stage {stage.name!r} names {pairs.path} as the path of its preference pairs, "
+            "which is no file. Paths are relative to the recipe's folder."
+        )
 
 
 def _check_files(stage: StageConfig, task: TaskConfig) -> None:
