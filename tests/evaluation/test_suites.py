@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
+from hanlin.config import ModelConfig
 from hanlin.errors import DataError, UserError
 from hanlin.evaluation import (
     SUITES,
@@ -30,7 +32,7 @@ from hanlin.evaluation import (
 from hanlin.evaluation.likelihood import plain_tails
 from hanlin.evaluation.suites.measuring import make_prompt
 from hanlin.evaluation.suites.readers import read_plain
-from hanlin.models import Decoder
+from hanlin.models import Decoder, build_model
 from hanlin.models.ngram import KneserNey
 
 if TYPE_CHECKING:
@@ -100,6 +102,38 @@ def test_the_tails_of_a_decoder_equal_the_plain_ones(model: Decoder, tokenizer: 
     starts = [11, 0, 2]
     plain = plain_tails(scorer, documents, starts, greedy=True)
     for fast, slow in zip(scorer.tails(documents, starts), plain, strict=True):
+        np.testing.assert_allclose(fast.logprobs, slow.logprobs, atol=1e-4)
+        np.testing.assert_array_equal(fast.likeliest, slow.likeliest)
+
+
+def test_a_shared_beginning_is_read_once(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = ModelConfig(
+        vocab_size=262, context_length=96, hidden_size=16, num_layers=2, num_heads=2
+    )
+    model = build_model(shape, seed=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    scorer = DecoderScorer(model, batch_tokens=40)
+    rests = ["the cat", "你好abc", " cat", "x", "sat down"]
+    documents = tokenizer.encode_batch(
+        ["a shared beginning of forty tokens, say " + r for r in rests]
+    )
+    starts = [len(document) - 1 - n % 2 for n, document in enumerate(documents)]
+    plain = plain_tails(scorer, documents, starts, greedy=True)
+    read: list[int] = []
+    hidden = Decoder.hidden
+
+    def counted(self: Decoder, ids: torch.Tensor, **options: Any) -> torch.Tensor:
+        read.append(ids.numel())
+        return hidden(self, ids, **options)
+
+    monkeypatch.setattr(Decoder, "hidden", counted)
+    tails = scorer.tails(documents, starts)
+    assert sum(read) < 120 < sum(map(len, documents))
+    for fast, slow in zip(tails, plain, strict=True):
         np.testing.assert_allclose(fast.logprobs, slow.logprobs, atol=1e-4)
         np.testing.assert_array_equal(fast.likeliest, slow.likeliest)
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from hanlin.evaluation.prefixes import read_prefix, repeat_prefix, shared_prefix
 from hanlin.evaluation.windows import Window, cut_windows
-from hanlin.models import Decoder
+from hanlin.models import Decoder, KVCache
 from hanlin.models.ngram import InterpolatedNgram
 
 __all__ = ["DecoderScorer", "MixtureScorer", "NgramScorer", "Scorer", "Tail", "UniformScorer"]
@@ -158,18 +159,28 @@ class DecoderScorer:
         return [tail.logprobs for tail in self.tails(documents, [0] * len(documents))]
 
     def tails(self, documents: Sequence[Ids], starts: Sequence[int]) -> list[Tail]:
-        """Return ln p of each token from a start on, and whether the model finds it likeliest."""
+        """Return ln p of each token from a start on, and whether the model finds it likeliest.
+
+        What all documents begin with is read once.
+        """
+        if not documents:
+            return []
         ends = [len(d) - start for d, start in zip(documents, starts, strict=True)]
         tails = [Tail(np.empty(size), np.empty(size, dtype=bool)) for size in ends]
+        shared = shared_prefix(documents, starts, self.context)
         pieces = [
-            _Piece(index, window._replace(first=max(window.first, start)))
+            _Piece(
+                index, window._replace(start=window.start or shared, first=max(window.first, start))
+            )
             for index, (document, start) in enumerate(zip(documents, starts, strict=True))
             for window in cut_windows(len(document), self.context)
             if window.stop > start
         ]
         with _inference(self.model):
+            prefix = read_prefix(self.model, documents[0][:shared], self.eot_id) if shared else None
             for batch in self._batches(pieces):
-                for piece, found in zip(batch, self._score_batch(documents, batch), strict=True):
+                scored = self._score_batch(documents, batch, prefix)
+                for piece, found in zip(batch, scored, strict=True):
                     start = starts[piece.document]
                     place = slice(piece.window.first - start, piece.window.stop - start)
                     tails[piece.document].logprobs[place] = found.logprobs
@@ -200,8 +211,10 @@ class DecoderScorer:
         if batch:
             yield batch
 
-    def _score_batch(self, documents: Sequence[Ids], batch: Sequence[_Piece]) -> list[Tail]:
-        hidden = self._hidden(documents, batch)  # (B, T, C)
+    def _score_batch(
+        self, documents: Sequence[Ids], batch: Sequence[_Piece], prefix: KVCache | None
+    ) -> list[Tail]:
+        hidden = self._hidden(documents, batch, prefix)  # (B, T, C)
         columns = torch.arange(hidden.shape[1], device=hidden.device)
         skipped = torch.tensor([p.window.first - p.window.start for p in batch])
         lengths = torch.tensor([piece.length for piece in batch])
@@ -228,15 +241,18 @@ class DecoderScorer:
             likeliest.append(logits.argmax(-1) == wanted)
         return torch.cat(logprobs).double(), torch.cat(likeliest)
 
-    def _hidden(self, documents: Sequence[Ids], batch: Sequence[_Piece]) -> Tensor:
-        """Return the states (B, T, C) that predict each window's tokens."""
+    def _hidden(
+        self, documents: Sequence[Ids], batch: Sequence[_Piece], prefix: KVCache | None = None
+    ) -> Tensor:
+        """Return the states (B, T, C) that predict each window's tokens, a prefix before them."""
         ids = np.full((len(batch), max(piece.length for piece in batch)), self.eot_id)
         for row, (index, window) in zip(ids, batch, strict=True):
             # Shifted by one: what predicts a token is the token before it.
             seen = documents[index][max(0, window.start - 1) : window.stop - 1]
             row[window.stop - window.start - len(seen) : window.stop - window.start] = seen
         device = next(self.model.parameters()).device
-        return self.model.hidden(torch.from_numpy(ids).to(device))
+        cache = repeat_prefix(self.model, prefix, *ids.shape) if prefix else None
+        return self.model.hidden(torch.from_numpy(ids).to(device), cache=cache)
 
 
 class _Piece(NamedTuple):
