@@ -131,6 +131,8 @@ def test_the_loss_falls_from_that_of_a_tie(preferred: Path) -> None:
     assert lines[0]["loss"] == pytest.approx(np.log(2), rel=1e-5)
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert lines[-1]["bits_per_byte"] is None
+    card = (preferred / "stages/2-preferred/model/README.md").read_text(encoding="utf-8")
+    assert "preference pairs." in card
 
 
 def test_a_stopped_stage_ends_where_an_uninterrupted_one_does(
@@ -202,6 +204,12 @@ def test_a_record_without_a_rejected_reply_is_named(tmp_path: Path) -> None:
     write_pairs(tmp_path, {"prompt": "a", "chosen": "b"})
     with pytest.raises(DataError, match=r"pairs\.jsonl, line 71.*'rejected' is missing"):
         run(tmp_path, STAGE)
+
+
+def test_a_step_too_small_for_a_pair_is_refused(tmp_path: Path) -> None:
+    write_pairs(tmp_path)
+    with pytest.raises(DataError, match=r"no whole pair: training\.batch_tokens is 40"):
+        run(tmp_path, STAGE.replace("batch_tokens = 512", "batch_tokens = 40"))
 
 
 def test_a_tie_counts_half_and_languages_are_told_apart() -> None:

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from hanlin.config import ExpandConfig, PreferenceConfig, TaskStageConfig
-from hanlin.data import Order
+from hanlin.data import Order, PreferenceRows
+from hanlin.errors import DataError
 from hanlin.evaluation import DecoderScorer, Share
 from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
 from hanlin.models.expansion import (
@@ -56,12 +57,7 @@ def run_preference(
         device = choose_placement(context.device, local_rank=world.local_rank).device
         before = world.on_first(lambda: _measure(context, core.to(device), pairs.held_out))
         width = 2 * (pairs.rows.width - 1)
-        order = Order.mixed(
-            {"pairs": pairs.rows},
-            shares={"pairs": 1.0},
-            rows_per_step=context.stage.learning.batch_tokens // width,
-            seed=context.recipe.seed,
-        )
+        order = _order(context, pairs.rows, width)
         model, training, extra = _train(context, config, preference, core.cpu(), order, width)
         after = world.on_first(lambda: _measure(context, model.to(device), pairs.held_out))
     released = release(context, model, training)
@@ -77,6 +73,21 @@ def run_preference(
     }
     return StageResult(
         model=released.model, training=training, figures={**released.figures, **figures}
+    )
+
+
+def _order(context: StageContext, rows: PreferenceRows, width: int) -> Order:
+    batch_tokens = context.stage.learning.batch_tokens
+    if batch_tokens < width:
+        raise DataError(
+            f"A step has no whole pair: training.batch_tokens is {batch_tokens}, and the longest "
+            f"pair has {width} with its prompts. Raise it, or leave the longest pairs out."
+        )
+    return Order.mixed(
+        {"pairs": rows},
+        shares={"pairs": 1.0},
+        rows_per_step=batch_tokens // width,
+        seed=context.recipe.seed,
     )
 
 
