@@ -78,7 +78,7 @@ def ours(harness: Harness, count: int, shots: int) -> tuple[SuiteReport, list[It
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("shots", [0, 1, 3])
+@pytest.mark.parametrize("shots", [0, 1, 5])
 def test_the_harness_gives_the_same_numbers(
     shots: int, tiny_run: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
