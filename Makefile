@@ -28,7 +28,7 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 src tests
 
-proof: install
+proof: install-dev
 	$(BIN)/python -m pytest -m slow tests
 
 check: install-dev

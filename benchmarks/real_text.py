@@ -36,11 +36,12 @@ from hanlin.evaluation import (
     NgramScorer,
     bits_per_byte,
     encode_documents,
+    find_suite,
     measure_novelty,
-    measure_pairs,
     measure_repetition,
     measure_separation,
-    read_pairs,
+    measure_suite,
+    read_items,
     short_language,
 )
 from hanlin.models.ngram import KneserNey
@@ -137,15 +138,16 @@ def _pairs(
     run: Path, language: str, path: Path, loaded: hanlin.Model, best: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Judge minimal pairs with the decoder and with the best Kneser-Ney model of the language."""
-    pairs = read_pairs(path)
+    suite, path = find_suite(str(path))
+    pairs = read_items(path, suite)
     scorer = DecoderScorer(loaded.decoder, eot_id=loaded.tokenizer.eot_id)
     texts = [document.text for document in _documents(run, "train", language)]
     encode, vocab_size = _encoder(run, best[language]["tokens"], texts)
     fitted = NgramScorer(KneserNey.fit(encode(texts), best[language]["order"], vocab_size))
     return {
         "file": path.name,
-        "decoder": measure_pairs(scorer, loaded.tokenizer, pairs).overall.as_dict(),
-        "kneser_ney": measure_pairs(fitted, _Batch(encode), pairs).overall.as_dict(),  # type: ignore[arg-type]
+        "decoder": measure_suite(scorer, loaded.tokenizer, suite, pairs).overall.as_dict(),
+        "kneser_ney": measure_suite(fitted, _Batch(encode), suite, pairs).overall.as_dict(),  # type: ignore[arg-type]
     }
 
 

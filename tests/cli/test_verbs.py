@@ -53,6 +53,29 @@ def test_eval_measures_by_language(
     assert "uniform" in capsys.readouterr().out
 
 
+def test_eval_scores_suites(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = '{"good": "小猫在公园里。", "bad": "小猫公园里在。", "phenomenon": "order"}\n'
+    (tmp_path / "zhoblimp_zh.jsonl").write_text(pairs * 3, encoding="utf-8")
+    own = tmp_path / "own.jsonl"
+    question = '{"context": "小猫在", "choices": ["公园里", "吃"], "answer": 0}\n'
+    own.write_text(question * 4, encoding="utf-8")
+    verb = ["eval", str(tiny_run), "--data-dir", str(tmp_path), "--suite", "zhoblimp"]
+    assert main([*verb, "--limit", "2", "--json"]) == 0
+    suites = _json(capsys)["suites"]
+    zhoblimp = suites["zhoblimp"]  # type: ignore[index, call-overload]
+    assert set(zhoblimp["by_scorer"]) == {"gpt", "ngram"}
+    assert zhoblimp["measured"] == 2
+    assert main(verb) == 0
+    assert "chance 50.0%" in capsys.readouterr().out
+    assert main(["eval", str(tiny_run), "--suite", str(own), "--shots", "1"]) == 0
+    assert "3 of 4 items, 1 examples" in capsys.readouterr().out
+    assert main(["eval", str(tiny_run)]) == 2
+    assert main([*verb, "--shots", "1"]) == 2
+    assert "--shots 0" in capsys.readouterr().err
+
+
 def test_tokenizer_trains_encodes_and_decodes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,20 +1,23 @@
-"""`hanlin eval MODEL --text F...`: how well a model predicts text, and how new its own is."""
+"""`hanlin eval MODEL --text F... | --suite NAME`: how well a model predicts text, how new its own
+is, and how often it finds the right choice the likeliest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._command import Folder, Loading, parse, show
+from hanlin.cli._suites import measure_suites, render_suites
 from hanlin.cli._text import read_text
-from hanlin.errors import DataError
+from hanlin.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from hanlin.evaluation import HeldOutDocument
+    from hanlin.api import Model
+    from hanlin.evaluation import HeldOutDocument, Scorer
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["main"]
@@ -22,11 +25,12 @@ __all__ = ["main"]
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Loading):
-    """Measure a model on text: bits per byte and next-character accuracy by language."""
+    """Measure a model on text (bits per byte and next-character accuracy by language), on suites of
+    questions with choices, minimal pairs and words to write, or on both."""
 
     model: tyro.conf.Positional[Path]
     """A run, or a released folder (which has no n-gram model beside it)."""
-    text: tuple[Path, ...]
+    text: tuple[Path, ...] = ()
     """Files or folders of text that the model was not trained on."""
     blocks: bool = False
     """Blank lines part the documents inside a text file."""
@@ -34,40 +38,73 @@ class Arguments(Loading):
     """Tokens a language that are scored at most."""
     samples: int = 20
     """Texts that the model writes, for repetition and, with a run, novelty; 0 for none."""
+    suite: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE")] = ()
+    """Suites by name (such as blimp, zhoblimp, lambada, arc_easy, cmmlu), or JSON lines of one's
+    own: `context`, `choices` and `answer`; `context` and `target`; or `good` and `bad`."""
+    data: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The data of a suite."""
+    data_dir: Folder = None
+    """The folder of the suites' data; the environment's HANLIN_SUITES where it is left out."""
+    shots: int = 0
+    """Answered examples before each question, drawn from the suite and then not measured."""
+    limit: int = 0
+    """Items a suite that are drawn and measured; 0 for all."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     example = "hanlin eval runs/demo --text notes.txt articles/"
     options = parse(Arguments, "eval", arguments, example=example)
+    if not options.text and not options.suite:
+        raise UserError("There is nothing to measure on. Give --text FILE..., or --suite NAME.")
     from hanlin import api
-    from hanlin.config import SamplingConfig
-    from hanlin.evaluation import DecoderScorer, NgramScorer, Scorer, UniformScorer
-    from hanlin.runs import (
-        RunFolder,
-        describe_novelty,
-        describe_samples,
-        load_ngram,
-        measure_scorers,
-    )
+    from hanlin.evaluation import DecoderScorer, NgramScorer
+    from hanlin.runs import RunFolder, load_ngram
 
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
-    documents = _documents(options, model.tokenizer)
-    gpt = DecoderScorer(model.decoder, eot_id=model.tokenizer.eot_id)
-    scorers: dict[str, Scorer] = {"gpt": gpt}
+    scorers: dict[str, Scorer] = {
+        "gpt": DecoderScorer(model.decoder, eot_id=model.tokenizer.eot_id)
+    }
     ngram = load_ngram(RunFolder(options.model))
     if ngram is not None:
         scorers["ngram"] = NgramScorer(ngram)
-    scorers["uniform"] = UniformScorer(model.tokenizer.vocab_size)
-    result = measure_scorers(scorers, model.tokenizer, documents, seed=1)
+    result: dict[str, Any] = {}
+    shown = []
+    if options.text:
+        result |= _measure_text(options, model, scorers)
+        shown.append(_render(result))
+    if options.suite:
+        result |= measure_suites(
+            scorers,
+            model.tokenizer,
+            options.suite,
+            data=options.data,
+            folder=options.data_dir,
+            shots=options.shots,
+            limit=options.limit,
+        )
+        shown.append(render_suites(result))
+    show(options, result, "\n\n".join(shown))
+    return 0
+
+
+def _measure_text(
+    options: Arguments, model: Model, scorers: Mapping[str, Scorer]
+) -> dict[str, Any]:
+    from hanlin.config import SamplingConfig
+    from hanlin.evaluation import UniformScorer
+    from hanlin.runs import RunFolder, describe_novelty, describe_samples, measure_scorers
+
+    documents = _documents(options, model.tokenizer)
+    compared = {**scorers, "uniform": UniformScorer(model.tokenizer.vocab_size)}
+    result = measure_scorers(compared, model.tokenizer, documents, seed=1)
     if options.samples:
         completions = model.engine.generate_batch([""] * options.samples, SamplingConfig(seed=1))
         texts = [completion.text for completion in completions]
         result["repetition"] = describe_samples(texts)
         human = [document.text for document in read_text(options.text, blocks=options.blocks)]
         result["novelty"] = describe_novelty(RunFolder(options.model), texts, human)
-    show(options, result, _render(result))
-    return 0
+    return result
 
 
 def _documents(options: Arguments, tokenizer: Tokenizer) -> list[HeldOutDocument]:

@@ -12,6 +12,7 @@ from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
 from hanlin.config.paths import with_absolute_paths
+from hanlin.config.preference import PreferenceConfig
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
 from hanlin.config.recipe import (
     EvaluationConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "LevelConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PreferenceConfig",
     "QuantisationConfig",
     "QuantisationMethod",
     "Recipe",

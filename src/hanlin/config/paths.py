@@ -47,4 +47,7 @@ def _place_examples(task: TaskStageConfig, absolute: Callable[[str], str]) -> Ta
         one.model_copy(update={"path": absolute(one.path), "file": absolute(one.file)})
         for one in task.tasks
     )
-    return task.model_copy(update={"tasks": tasks})
+    pairs = task.preference
+    if pairs is not None:
+        pairs = pairs.model_copy(update={"path": absolute(pairs.path)})
+    return task.model_copy(update={"tasks": tasks, "preference": pairs})

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hanlin.config._strict import Strict
 from hanlin.config.corpus import WorldConfig
+from hanlin.config.preference import PreferenceConfig
 
 __all__ = ["HeadConfig", "TaskConfig", "TaskStageConfig"]
 
@@ -79,10 +80,12 @@ class TaskConfig(Strict):
 
 
 class TaskStageConfig(Strict):
-    """Several tasks taught to one model."""
+    """Several tasks taught to one model, or pairs of replies of which one is preferred."""
 
-    tasks: tuple[TaskConfig, ...] = Field(min_length=1)
+    tasks: tuple[TaskConfig, ...] = ()
     """The tasks."""
+    preference: PreferenceConfig | None = None
+    """Pairs of replies in place of tasks; `temperature` and `replay` have no meaning then."""
     temperature: float = Field(default=2.0, ge=1)
     """T of the shares min(n, cap)^(1/T): 1 is proportional, more evens the tasks out."""
     replay: float = Field(default=0.2, ge=0, lt=1)
@@ -97,6 +100,18 @@ class TaskStageConfig(Strict):
     held_out: int = Field(default=100, ge=1)
     """Examples of a task and language that are kept apart, as far as there are so many, and on
     which it is measured before and after; a file gives at most a tenth."""
+
+    @model_validator(mode="after")
+    def _teaches_one_thing(self) -> Self:
+        if bool(self.tasks) == (self.preference is not None):
+            raise ValueError(
+                "a task stage teaches either tasks, named in [[stages.task.tasks]], or "
+                "preferences, whose pairs [stages.task.preference] names"
+            )
+        given = self.model_fields_set & {"temperature", "replay"}
+        if self.preference is not None and given:
+            raise ValueError(f"pairs are not mixed with other rows; leave out {sorted(given)}")
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

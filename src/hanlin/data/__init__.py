@@ -13,6 +13,7 @@ from hanlin.data.pairs import (
 )
 from hanlin.data.permutation import hash_integers, permute
 from hanlin.data.phases import PhasedOrder, divide_shares
+from hanlin.data.preferences import PreferenceRows
 from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index, write_shards
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Order",
     "PairBatches",
     "PhasedOrder",
+    "PreferenceRows",
     "Rows",
     "ShardIndex",
     "StreamRows",

@@ -1,4 +1,4 @@
-"""Measures of a model: bits per byte, accuracy, repetition, novelty, minimal pairs, separation.
+"""Measures of a model: bits per byte, accuracy, repetition, novelty, suites, separation.
 
 A measure asks a `Scorer` (a decoder, an n-gram model, the uniform baseline) or takes texts, and
 returns a frozen result with `as_dict()`.
@@ -25,8 +25,8 @@ from hanlin.evaluation.comparison import (
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
 from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
+from hanlin.evaluation.likelihood import Likelihood, score_continuations
 from hanlin.evaluation.novelty import Novelty, measure_novelty
-from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
 from hanlin.evaluation.reliability import (
     calibration_error,
     fit_temperature,
@@ -45,10 +45,21 @@ from hanlin.evaluation.scorers import (
     UniformScorer,
 )
 from hanlin.evaluation.separation import Separation, measure_separation
+from hanlin.evaluation.suites import (
+    SUITES,
+    Item,
+    Suite,
+    SuiteReport,
+    choose_items,
+    find_suite,
+    measure_suite,
+    read_items,
+)
 from hanlin.evaluation.translation import bleu, chrf
 from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
+    "SUITES",
     "Bits",
     "BitsReport",
     "Comparison",
@@ -57,13 +68,13 @@ __all__ = [
     "Fact",
     "HeldOutDocument",
     "Interval",
+    "Item",
     "Leakage",
+    "Likelihood",
     "Likeness",
-    "MinimalPair",
     "MixtureScorer",
     "NgramScorer",
     "Novelty",
-    "PairsReport",
     "Repetition",
     "ReversalReport",
     "Saving",
@@ -71,6 +82,8 @@ __all__ = [
     "SentenceScore",
     "Separation",
     "Share",
+    "Suite",
+    "SuiteReport",
     "TokenScore",
     "UniformScorer",
     "above",
@@ -83,9 +96,11 @@ __all__ = [
     "bleu",
     "bootstrap_ratio",
     "calibration_error",
+    "choose_items",
     "chrf",
     "distance_to_human",
     "encode_documents",
+    "find_suite",
     "fit_direction_scorers",
     "fit_temperature",
     "make_facts",
@@ -93,15 +108,16 @@ __all__ = [
     "measure_leakage",
     "measure_likeness",
     "measure_novelty",
-    "measure_pairs",
     "measure_repetition",
     "measure_reversal",
     "measure_separation",
+    "measure_suite",
     "next_character_accuracy",
     "no_better_than_spread",
-    "read_pairs",
+    "read_items",
     "reliability",
     "rouge",
+    "score_continuations",
     "score_sentence",
     "short_language",
     "spread_of",

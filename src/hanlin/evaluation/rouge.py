@@ -3,20 +3,25 @@
     ROUGE-n = F1 of the n-grams, each counted at most as often as in the other text
     ROUGE-L = F1 of the longest common subsequence           (Lin 2004, W04-1013)
 
-The widely used package of that name throws away everything but Latin letters and digits, so that
-all Chinese scores zero; here Chinese is counted in characters.
+English gives what the package rouge-score does without its stemmer: words are runs of the letters a
+to z and of digits, whatever their case. All Chinese would score zero that way, so it is counted in
+characters.
 
     python -m hanlin.evaluation.rouge
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
+from hanlin.evaluation.heldout import short_language
 from hanlin.evaluation.units import split_units
 
 __all__ = ["count_ngrams", "rouge"]
+
+_WORD = re.compile("[a-z0-9]+")
 
 
 def rouge(text: str, reference: str, language: str) -> dict[str, float]:
@@ -25,12 +30,17 @@ def rouge(text: str, reference: str, language: str) -> dict[str, float]:
     >>> rouge("小猫跑", "小狗跑", "zh")["rouge_1"] == 2 / 3
     True
     """
-    ours, theirs = split_units(text, language), split_units(reference, language)
+    ours, theirs = _split(text, language), _split(reference, language)
     return {
         "rouge_1": _rouge_n(ours, theirs, 1),
         "rouge_2": _rouge_n(ours, theirs, 2),
         "rouge_l": _f1(_common_subsequence(ours, theirs), len(ours), len(theirs)),
     }
+
+
+def _split(text: str, language: str) -> list[str]:
+    chinese = short_language(language) == "zh"
+    return split_units(text, language) if chinese else _WORD.findall(text.lower())
 
 
 def count_ngrams(units: Sequence[str], size: int) -> Counter[tuple[str, ...]]:

@@ -21,16 +21,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from hanlin.evaluation.prefixes import read_prefix, repeat_prefix, shared_prefix
 from hanlin.evaluation.windows import Window, cut_windows
-from hanlin.models import Decoder
+from hanlin.models import Decoder, KVCache
 from hanlin.models.ngram import InterpolatedNgram
 
-__all__ = ["DecoderScorer", "MixtureScorer", "NgramScorer", "Scorer", "UniformScorer"]
+__all__ = ["DecoderScorer", "MixtureScorer", "NgramScorer", "Scorer", "Tail", "UniformScorer"]
 
 Ids = NDArray[np.integer]
 Floats = NDArray[np.float64]
 
 _HEAD_LOGITS = 2**25  # logits held at once: 128 MB
+
+
+class Tail(NamedTuple):
+    """What a model makes of the last tokens of a document."""
+
+    logprobs: Floats
+    """ln p of each, (T,)."""
+    likeliest: NDArray[np.bool_]
+    """Whether each is the token that the model finds the likeliest, (T,)."""
 
 
 class Scorer(Protocol):
@@ -146,18 +156,36 @@ class DecoderScorer:
 
     def score(self, documents: Sequence[Ids]) -> list[Floats]:
         """Return ln p of each token."""
-        scores = [np.empty(len(document)) for document in documents]
+        return [tail.logprobs for tail in self.tails(documents, [0] * len(documents))]
+
+    def tails(self, documents: Sequence[Ids], starts: Sequence[int]) -> list[Tail]:
+        """Return ln p of each token from a start on, and whether the model finds it likeliest.
+
+        What all documents begin with is read once.
+        """
+        if not documents:
+            return []
+        ends = [len(d) - start for d, start in zip(documents, starts, strict=True)]
+        tails = [Tail(np.empty(size), np.empty(size, dtype=bool)) for size in ends]
+        shared = shared_prefix(documents, starts, self.context)
         pieces = [
-            _Piece(index, window)
-            for index, document in enumerate(documents)
+            _Piece(
+                index, window._replace(start=window.start or shared, first=max(window.first, start))
+            )
+            for index, (document, start) in enumerate(zip(documents, starts, strict=True))
             for window in cut_windows(len(document), self.context)
+            if window.stop > start
         ]
         with _inference(self.model):
+            prefix = read_prefix(self.model, documents[0][:shared], self.eot_id) if shared else None
             for batch in self._batches(pieces):
-                found = self._score_batch(documents, batch)
-                for piece, values in zip(batch, found, strict=True):
-                    scores[piece.document][piece.window.first : piece.window.stop] = values
-        return scores
+                scored = self._score_batch(documents, batch, prefix)
+                for piece, found in zip(batch, scored, strict=True):
+                    start = starts[piece.document]
+                    place = slice(piece.window.first - start, piece.window.stop - start)
+                    tails[piece.document].logprobs[place] = found.logprobs
+                    tails[piece.document].likeliest[place] = found.likeliest
+        return tails
 
     def distributions(self, document: Ids, positions: Sequence[int]) -> Floats:
         """Return the distributions at `positions`, (N, V)."""
@@ -183,8 +211,10 @@ class DecoderScorer:
         if batch:
             yield batch
 
-    def _score_batch(self, documents: Sequence[Ids], batch: Sequence[_Piece]) -> list[Floats]:
-        hidden = self._hidden(documents, batch)  # (B, T, C)
+    def _score_batch(
+        self, documents: Sequence[Ids], batch: Sequence[_Piece], prefix: KVCache | None
+    ) -> list[Tail]:
+        hidden = self._hidden(documents, batch, prefix)  # (B, T, C)
         columns = torch.arange(hidden.shape[1], device=hidden.device)
         skipped = torch.tensor([p.window.first - p.window.start for p in batch])
         lengths = torch.tensor([piece.length for piece in batch])
@@ -193,29 +223,36 @@ class DecoderScorer:
         )  # (B, T)
         targets = [documents[p.document][p.window.first : p.window.stop] for p in batch]
         flat = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(hidden.device)
-        values = self._logprobs(hidden[scored], flat).cpu().numpy()
-        return np.split(values, np.cumsum([len(target) for target in targets])[:-1])
+        ends = np.cumsum([len(target) for target in targets])[:-1]
+        parts = (
+            np.split(values.cpu().numpy(), ends) for values in self._judge(hidden[scored], flat)
+        )
+        return [Tail(*both) for both in zip(*parts, strict=True)]
 
-    def _logprobs(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Return ln p of each target (N,) given its hidden state (N, C), a few rows at a time."""
-        rows = max(1, _HEAD_LOGITS // self.vocab_size)
-        values = [
-            -F.cross_entropy(self.model.head(states[None])[0].float(), wanted, reduction="none")
-            for states, wanted in zip(
-                torch.split(hidden, rows), torch.split(targets, rows), strict=True
-            )
-        ]
-        return torch.cat(values).double()
+    def _judge(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ln p of each target (N,) given its state (N, C), and whether it is likeliest."""
+        logprobs, likeliest = [], []
+        rows = max(1, _HEAD_LOGITS // self.vocab_size)  # a few at a time
+        for states, wanted in zip(
+            torch.split(hidden, rows), torch.split(targets, rows), strict=True
+        ):
+            logits = self.model.head(states[None])[0].float()
+            logprobs.append(-F.cross_entropy(logits, wanted, reduction="none"))
+            likeliest.append(logits.argmax(-1) == wanted)
+        return torch.cat(logprobs).double(), torch.cat(likeliest)
 
-    def _hidden(self, documents: Sequence[Ids], batch: Sequence[_Piece]) -> Tensor:
-        """Return the states (B, T, C) that predict each window's tokens."""
+    def _hidden(
+        self, documents: Sequence[Ids], batch: Sequence[_Piece], prefix: KVCache | None = None
+    ) -> Tensor:
+        """Return the states (B, T, C) that predict each window's tokens, a prefix before them."""
         ids = np.full((len(batch), max(piece.length for piece in batch)), self.eot_id)
         for row, (index, window) in zip(ids, batch, strict=True):
             # Shifted by one: what predicts a token is the token before it.
             seen = documents[index][max(0, window.start - 1) : window.stop - 1]
             row[window.stop - window.start - len(seen) : window.stop - window.start] = seen
         device = next(self.model.parameters()).device
-        return self.model.hidden(torch.from_numpy(ids).to(device))
+        cache = repeat_prefix(self.model, prefix, *ids.shape) if prefix else None
+        return self.model.hidden(torch.from_numpy(ids).to(device), cache=cache)
 
 
 class _Piece(NamedTuple):

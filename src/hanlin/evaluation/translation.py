@@ -6,9 +6,11 @@
             as `exp` smoothing does (Chen and Cherry 2014); an n that no output is long enough
             for is left out
     chrF2 = 5 P R / (4 P + R), P and R the means over n = 1..6 of character n-gram precision and
-            recall, white space left out (Popovic 2015)
+            recall, white space left out (Popovic 2015); an n that a reference is too short for
+            does not count against its output
 
-Tokens of Chinese are characters, with runs of Latin letters and digits kept whole.
+Both are what sacrebleu gives (Post 2018) with its tokenizers `13a` for English and `zh` for Chinese
+and with its effective order: marks stand apart from words, each character of Chinese by itself.
 
     python -m hanlin.evaluation.translation
 """
@@ -24,8 +26,19 @@ from hanlin.evaluation.rouge import count_ngrams
 
 __all__ = ["bleu", "chrf"]
 
-_ZH = re.compile(r"[A-Za-z0-9]+|\S")
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+# ASCII marks but for ' , - and the full stop; then those between digits, as the standard has them.
+_MARK = re.compile(r"([ -&(-+/:-@\[-`{-~])")
+_BETWEEN = (
+    (re.compile(r"([^0-9])([.,])"), r"\1 \2 "),
+    (re.compile(r"([.,])([^0-9])"), r" \1 \2"),
+    (re.compile(r"([0-9])(-)"), r"\1 \2 "),
+)
+_ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
+# What counts as a Chinese character there: symbols and quotation marks from U+2001 on among them.
+_CHINESE = re.compile(
+    "([\u2001-\u2a6d\u2e80-\u2fdf\u2ff0-\u303f\u3100-\u312f\u31a0-\u31ef\u3200-\u4db5\u4e00-\u9fbb"
+    "\uf900-\ufa2d\ufa30-\ufa6a\ufa70-\ufad9\ufe10-\ufe1f\ufe30-\ufe4f\uff00-\uffef])"
+)
 _BLEU_ORDER, _CHRF_ORDER, _BETA = 4, 6, 2
 _Pair = tuple[str, str]
 
@@ -36,8 +49,8 @@ def bleu(pairs: Iterable[_Pair], language: str) -> float:
     >>> round(bleu([("小猫在公园里", "小猫在公园里")], "zh"), 6)
     100.0
     """
-    pattern = _ZH if short_language(language) == "zh" else _WORD
-    split = [(pattern.findall(text), pattern.findall(wanted)) for text, wanted in pairs]
+    cut = _split_chinese if short_language(language) == "zh" else _split_words
+    split = [(cut(text), cut(wanted)) for text, wanted in pairs]
     ours, theirs = (sum(len(pair[side]) for pair in split) for side in (0, 1))
     logs, halvings = [], 0
     for size in range(1, _BLEU_ORDER + 1):
@@ -60,7 +73,8 @@ def chrf(pairs: Iterable[_Pair]) -> float:
     split = [tuple(list("".join(text.split())) for text in pair) for pair in pairs]
     precisions, recalls = [], []
     for size in range(1, _CHRF_ORDER + 1):
-        common, found, wanted = _overlap(split, size)
+        long_enough = [pair for pair in split if len(pair[1]) >= size]
+        common, found, wanted = _overlap(long_enough, size)
         if found and wanted:
             precisions.append(common / found)
             recalls.append(common / wanted)
@@ -68,6 +82,24 @@ def chrf(pairs: Iterable[_Pair]) -> float:
         return 0.0
     precision, recall = sum(precisions) / len(precisions), sum(recalls) / len(recalls)
     return 100 * (1 + _BETA**2) * precision * recall / (_BETA**2 * precision + recall)
+
+
+def _split_words(text: str) -> list[str]:
+    text = text.rstrip().replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
+    for entity, mark in _ENTITIES:
+        text = text.replace(entity, mark)
+    return _split_marks(f" {text} ")
+
+
+def _split_chinese(text: str) -> list[str]:
+    return _split_marks(_CHINESE.sub(r" \1 ", text.strip()))
+
+
+def _split_marks(text: str) -> list[str]:
+    text = _MARK.sub(r" \1 ", text)
+    for pattern, apart in _BETWEEN:
+        text = pattern.sub(apart, text)
+    return text.split()
 
 
 def _overlap(split: Sequence[Sequence[list[str]]], size: int) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
 from hanlin.objectives.own_text import Writer
+from hanlin.objectives.preference import Preference
 from hanlin.objectives.reward_book import RewardBook
 from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
@@ -32,6 +33,7 @@ __all__ = [
     "NextToken",
     "Objective",
     "Overuse",
+    "Preference",
     "RewardBook",
     "StateDict",
     "TeacherForcing",

@@ -18,12 +18,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from hanlin.data import READ
+from hanlin.data import PADDING, READ
 from hanlin.objectives.base import Loss, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.next_token import TokenBatch
 
-__all__ = ["AnswerBatch", "Answers"]
+__all__ = ["AnswerBatch", "Answers", "unhide"]
 
 
 @runtime_checkable
@@ -40,6 +40,13 @@ class AnswerBatch:
     """Which example each input is of, (B, T), counted from the left of its row."""
 
 
+def unhide(rows: Tensor) -> TokenBatch:
+    """Return the ids in rows (B, T + 1) of examples; what is only read weighs nothing."""
+    numbers = rows.long()
+    ids = torch.where(numbers <= READ, READ - numbers, numbers.clamp_min(0))
+    return TokenBatch(ids[:, :-1], ids[:, 1:], (numbers[:, 1:] >= 0).float())
+
+
 class Answers:
     """Cross-entropy of the tokens that rows of examples do not hide."""
 
@@ -52,13 +59,10 @@ class Answers:
         self, batch: Tensor, model: nn.Module, generator: torch.Generator, progress: float = 0.0
     ) -> AnswerBatch:
         """Take rows (B, T + 1) apart; nothing is drawn by chance."""
-        numbers = batch.long()
-        ids = torch.where(numbers <= READ, READ - numbers, numbers.clamp_min(0))
-        counted = (numbers[:, 1:] >= 0).float()
+        tokens = unhide(batch)
         # Padding has the id 0; it stays in the last segment, where nothing looks ahead to it.
-        begins = (ids == self._eot_id) & (numbers != -1)
-        segments = begins[:, :-1].cumsum(1)
-        return AnswerBatch(TokenBatch(ids[:, :-1], ids[:, 1:], counted), segments)
+        begins = (tokens.inputs == self._eot_id) & (batch[:, :-1] != PADDING)
+        return AnswerBatch(tokens, begins.cumsum(1))
 
     def loss(self, model: nn.Module, prepared: AnswerBatch) -> Loss:
         """Return the summed cross-entropy of the targets in nats, and how many there are."""

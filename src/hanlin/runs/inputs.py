@@ -25,7 +25,7 @@ _NO_WEIGHT = {
 """Settings of training that change what is said and saved, or a weight's last bits at most."""
 _SETTINGS = {"augment", "replay", "distil", "language", "task", "expand", "generate", "checkpoint"}
 """The tables of a stage that its release follows from."""
-_PLACES = {"task": {"tasks": {"__all__": {"path", "file"}}}}
+_PLACES: dict[str, Any] = {"task": {"tasks": {"__all__": {"path", "file"}}, "preference": {"path"}}}
 """Where files lie, which may move: their content counts."""
 
 
@@ -97,7 +97,9 @@ def _fingerprint_of_release(folder: Path) -> str:
 
 
 def _fingerprint_examples(task: TaskStageConfig) -> dict[str, list[str]]:
-    """Return the hashes of each task's files."""
+    """Return the hashes of each task's files, or of the preference pairs."""
+    if task.preference is not None:
+        return {"preference": [sha256_file(Path(task.preference.path))]}
     return {
         one.name: [sha256_file(Path(path)) for path in (one.path, one.file) if path]
         for one in task.tasks

@@ -29,7 +29,8 @@ def model_card(context: StageContext, model: Decoder, result: TrainingResult) ->
         "",
         f"A {shape.family} decoder of {count_parameters(shape).total:,} parameters "
         f"({shape.num_layers} layers, width {shape.hidden_size}, context {shape.context_length}), "
-        f"trained by Hanlin in the stage `{context.stage.name}` on {result.tokens:,} tokens.",
+        f"trained by Hanlin in the stage `{context.stage.name}` on {result.tokens:,} "
+        f"{_counted(context)}.",
         "",
         f"- Sources: {sources}",
         f"- Tokenizer: {context.tokenizer.kind}, {context.tokenizer.vocab_size:,} entries",
@@ -41,3 +42,9 @@ def model_card(context: StageContext, model: Decoder, result: TrainingResult) ->
         "The licence of the sources holds for what is made from them; check it before sharing.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counted(context: StageContext) -> str:
+    """Return what the loss of the stage is counted in."""
+    task = context.stage.task
+    return "preference pairs" if task is not None and task.preference else "tokens"

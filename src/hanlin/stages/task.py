@@ -5,6 +5,7 @@ Rows of a task hold examples of that task alone; how often each comes is a matte
 a task with a head after alone (`hanlin.stages.heads`), since nothing says labels before.
 What is measured beside them: how much of what the model replies is a sentence of the training
 answers, and how much of the references is; and what became of the plain text, in bits per byte.
+Pairs of replies of which one is preferred are taught by `hanlin.stages.preference`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.heads import Heads
 from hanlin.stages.learning import learn, release
 from hanlin.stages.mixing import plain_rows
+from hanlin.stages.preference import run_preference
 from hanlin.stages.trigger import measure_bits
 from hanlin.tasks import TaskSet, gather_task
 from hanlin.training import TrainingResult, choose_placement, join_world
@@ -40,6 +42,8 @@ def run_task(context: StageContext) -> StageResult:
     """Teach the starting model the stage's tasks, measure it on them, and release it."""
     config = context.stage.task
     assert config is not None, "a task stage has tasks"
+    if config.preference is not None:
+        return run_preference(context, config, config.preference)
     core = context.model()
     length = context.row_length(core)
     with join_world() as world:

@@ -16,7 +16,7 @@ def check_tasks(recipe: Recipe) -> None:
     """Check the tasks that a recipe, with absolute paths, teaches.
 
     Raises:
-        RecipeError: a task is unknown, or its file is missing.
+        RecipeError: a task is unknown, or its file, or that of preference pairs, is missing.
         DataError: a file of the user's own defines no task, or one of labels teaches none.
     """
     for stage in recipe.stages:
@@ -26,6 +26,7 @@ def check_tasks(recipe: Recipe) -> None:
                 find_task(task)
             else:
                 part_labels(task, num_held_out=stage.task.held_out if stage.task else 0)
+        _check_pairs(stage)
 
 
 def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
@@ -36,6 +37,15 @@ def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
     """
     if stage.task is not None and stage.task.method == "lora":
         check_expansion(shape, ExpandConfig(method="lora", rank=stage.task.rank))
+
+
+def _check_pairs(stage: StageConfig) -> None:
+    pairs = stage.task.preference if stage.task else None
+    if pairs is not None and not Path(pairs.path).is_file():
+        raise RecipeError(
+            f"The stage {stage.name!r} names {pairs.path} as the path of its preference pairs, "
+            "which is no file. Paths are relative to the recipe's folder."
+        )
 
 
 def _check_files(stage: StageConfig, task: TaskConfig) -> None:
