@@ -1,6 +1,6 @@
 """Attacks on a model: moves of embeddings, and edits of text that a reader hardly minds."""
 
-from hanlin.attacks.edits import Edit, apply_edits, touched, undo_edits, units_of
+from hanlin.attacks.edits import Edit, apply_edits, share_out, touched, undo_edits, units_of
 from hanlin.attacks.embedding import Ball, embedding_of, moved
 from hanlin.attacks.families import (
     CHINESE,
@@ -29,6 +29,7 @@ __all__ = [
     "embedding_of",
     "moved",
     "propose_edits",
+    "share_out",
     "touched",
     "undo_edits",
     "units_of",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["HAN", "Edit", "Span", "apply_edits", "touched", "undo_edits", "units_of"]
+__all__ = ["HAN", "Edit", "Span", "apply_edits", "share_out", "touched", "undo_edits", "units_of"]
 
 Span = tuple[int, int]
 """Start and end of a stretch of characters."""
@@ -80,6 +80,19 @@ def undo_edits(changed: str, original: str, edits: Iterable[Edit]) -> str:
         back.append(Edit(start, start + len(edit.new), original[edit.start : edit.end]))
         shift += len(edit.new) - (edit.end - edit.start)
     return apply_edits(changed, back)
+
+
+def share_out(spans: Sequence[Span], values: Sequence[float], length: int) -> list[float]:
+    """Hand the values of tokens to the characters that they stand for, in equal parts.
+
+    >>> share_out([(0, 2), (2, 3)], [1.0, 3.0], 3)
+    [0.5, 0.5, 3.0]
+    """
+    found = [0.0] * length
+    for (start, end), value in zip(spans, values, strict=True):
+        for place in range(start, end):
+            found[place] += value / (end - start)
+    return found
 
 
 if __name__ == "__main__":

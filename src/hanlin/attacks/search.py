@@ -31,8 +31,9 @@ Ranking = Literal["deletion", "gradient", "random"]
 class Victim(Protocol):
     """A classifier under attack."""
 
-    labels: Sequence[str]
-    """What it tells apart."""
+    @property
+    def labels(self) -> Sequence[str]:
+        """What it tells apart."""
 
     def fits(self, text: str) -> bool:
         """Whether it can read a text whole."""

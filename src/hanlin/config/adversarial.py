@@ -66,10 +66,13 @@ class AdversarialConfig(Strict):
         return self.norm or ("linf" if self.method == "fgsm" else "l2")
 
     @property
-    def passes(self) -> int:
-        """Forward and backward passes of one step; a plain one has 1."""
-        extra = {"none": 0, "pgd": self.steps, "freelb": self.steps - (self.weight == 1)}
-        return 1 + extra.get(self.method, 1 + (self.method == "virtual"))
+    def passes(self) -> float:
+        """What a step costs, in passes over its rows forward and back; a plain one costs 1."""
+        whole = {"none": 1, "pgd": 1 + self.steps, "freelb": self.steps + (self.weight < 1)}
+        passes = float(whole.get(self.method, 2 + (self.method == "virtual")))
+        if self.families and self.tries > 1:  # one for the gradient, and forward alone for tries
+            passes += self.share * (1 + self.tries / 3)
+        return passes
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:

@@ -1,6 +1,7 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
-from hanlin.objectives.answers import Answers
+from hanlin.objectives.adversarial import Adversarial, Attackable
+from hanlin.objectives.answers import Answers, AnswerScores
 from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
@@ -13,11 +14,15 @@ from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
 from hanlin.objectives.own_text import Writer
 from hanlin.objectives.reward_book import RewardBook
+from hanlin.objectives.rewriting import Rewriter
 from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
+    "Adversarial",
+    "AnswerScores",
     "Answers",
+    "Attackable",
     "Bridges",
     "Critic",
     "Distillation",
@@ -30,6 +35,7 @@ __all__ = [
     "Objective",
     "Overuse",
     "RewardBook",
+    "Rewriter",
     "StateDict",
     "TeacherForcing",
     "TokenBatch",

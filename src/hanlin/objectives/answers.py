@@ -17,13 +17,14 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hanlin.data import READ
 from hanlin.objectives.base import Loss, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.next_token import TokenBatch
 
-__all__ = ["AnswerBatch", "Answers"]
+__all__ = ["AnswerBatch", "AnswerScores", "Answers"]
 
 
 @runtime_checkable
@@ -38,6 +39,25 @@ class AnswerBatch:
     tokens: TokenBatch
     segment_ids: Tensor
     """Which example each input is of, (B, T), counted from the left of its row."""
+    given: Tensor
+    """Whether each input is only read, (B, T); the beginning of an example is not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScores:
+    """What a model says at the N places where a target stands."""
+
+    log_probs: Tensor
+    """(N, V) fp32."""
+    targets: Tensor
+    """(N,) int64."""
+    rows: Tensor
+    """The row of the microbatch that each is of, (N,)."""
+
+    @property
+    def losses(self) -> Tensor:
+        """The cross-entropy of each target, (N,)."""
+        return -self.log_probs.gather(1, self.targets[:, None])[:, 0]
 
 
 class Answers:
@@ -58,18 +78,35 @@ class Answers:
         # Padding has the id 0; it stays in the last segment, where nothing looks ahead to it.
         begins = (ids == self._eot_id) & (numbers != -1)
         segments = begins[:, :-1].cumsum(1)
-        return AnswerBatch(TokenBatch(ids[:, :-1], ids[:, 1:], counted), segments)
+        given = (numbers <= READ) & ~begins
+        return AnswerBatch(TokenBatch(ids[:, :-1], ids[:, 1:], counted), segments, given[:, :-1])
 
     def loss(self, model: nn.Module, prepared: AnswerBatch) -> Loss:
         """Return the summed cross-entropy of the targets in nats, and how many there are."""
         head = head_weight(model)  # (V, C)
         assert isinstance(model, _SegmentedModel)  # a decoder
-        tokens, weights = prepared.tokens, prepared.tokens.weights
-        assert weights is not None  # set by prepare
+        tokens, weights = prepared.tokens, _weights(prepared)
         hidden = model.hidden(tokens.inputs, segment_ids=prepared.segment_ids).flatten(0, 1)
         cross_entropy = fused_cross_entropy if self._fused else plain_cross_entropy
         total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
         return Loss(total, weights.sum(), {})
+
+    def movable(self, prepared: AnswerBatch) -> tuple[Tensor, Tensor]:
+        """Return the inputs (B, T), and of which example of its row each that is given is.
+
+        Examples are counted from 0; -1 stands where an attack must change nothing.
+        """
+        groups = torch.where(prepared.given, prepared.segment_ids - 1, -1)
+        return prepared.tokens.inputs, groups.clamp_min(-1)
+
+    def scores(self, model: nn.Module, prepared: AnswerBatch) -> AnswerScores:
+        """Return what the model says at each target: the plain way, for what needs it all."""
+        head = head_weight(model)
+        assert isinstance(model, _SegmentedModel)  # a decoder
+        hidden = model.hidden(prepared.tokens.inputs, segment_ids=prepared.segment_ids)
+        rows, places = torch.nonzero(_weights(prepared), as_tuple=True)
+        logits = F.linear(hidden[rows, places], head).float()  # (N, V)
+        return AnswerScores(logits.log_softmax(-1), prepared.tokens.targets[rows, places], rows)
 
     def state_dict(self) -> StateDict:
         """Return nothing: this objective remembers nothing."""
@@ -77,3 +114,8 @@ class Answers:
 
     def load_state_dict(self, state: StateDict) -> None:
         """Take nothing back."""
+
+
+def _weights(prepared: AnswerBatch) -> Tensor:
+    assert prepared.tokens.weights is not None  # set by prepare
+    return prepared.tokens.weights

@@ -23,12 +23,13 @@ from hanlin.models.expansion import (
     extract_expansion,
     frozen_flops_per_token,
 )
-from hanlin.objectives import Answers
+from hanlin.objectives import Adversarial, Answers, Objective, Rewriter
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.learning import learn, release
 from hanlin.stages.mixing import plain_rows
 from hanlin.stages.trigger import measure_bits
 from hanlin.tasks import TaskSet, gather_task
+from hanlin.tokenizers import Tokenizer
 from hanlin.training import TrainingResult, choose_placement, join_world
 
 __all__ = ["run_task"]
@@ -99,7 +100,7 @@ def _train(
     context: StageContext, config: TaskStageConfig, core: Decoder, order: Order
 ) -> tuple[Decoder, TrainingResult, int]:
     """Train all weights or corrections; return also the operations beyond the targets' own."""
-    objective = Answers(eot_id=context.tokenizer.eot_id)
+    objective = _objective(config, context.tokenizer)
     length = context.row_length(core)
     whole = flops_per_token(core.config)
     if config.method == "full":
@@ -114,7 +115,18 @@ def _train(
         model = apply_expansion(core, extract_expansion(module, settings))
     # Tokens that are only read cost what the others do, and so does padding.
     read = order.rows_per_step * length * training.steps
-    return model, training, read * cost - training.tokens * whole
+    passes = config.adversarial.passes if config.adversarial else 1
+    return model, training, round(read * cost * passes) - training.tokens * whole
+
+
+def _objective(config: TaskStageConfig, tokenizer: Tokenizer) -> Objective[Any]:
+    """Return the cross-entropy of the answers, under attack where the recipe asks for it."""
+    answers = Answers(eot_id=tokenizer.eot_id)
+    attack = config.adversarial
+    if attack is None:
+        return answers
+    rewriter = Rewriter(answers, tokenizer, attack) if attack.families else None
+    return Adversarial(answers, attack, rewriter)
 
 
 def _measure(context: StageContext, model: Decoder, sets: Sequence[TaskSet]) -> Mapping[str, Any]:
