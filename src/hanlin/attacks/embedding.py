@@ -17,7 +17,7 @@ B batch, T time, C channels, S examples of a row.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,10 +118,14 @@ def embedding_of(model: nn.Module) -> nn.Embedding:
 
 
 @contextlib.contextmanager
-def moved(model: nn.Module, move: Tensor) -> Iterator[None]:
-    """Add `move` (B, T, C) to the embeddings of every pass inside; uncompiled, as hooks ask."""
+def moved(model: nn.Module, moves: Sequence[Tensor]) -> Iterator[None]:
+    """Add moves (B, T, C) to what the embedding gives out inside, the first to its first call.
+
+    Passes run as written, not compiled, as hooks ask.
+    """
+    left = iter(moves)
     handle = embedding_of(model).register_forward_hook(
-        lambda module, inputs, out: out + move.to(out.dtype)
+        lambda module, inputs, out: out + next(left).to(out.dtype)
     )
     compiled: Any = model.__dict__.pop("hidden", None)  # what torch.compile has put over it
     try:

@@ -1,8 +1,16 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
-from hanlin.objectives.adversarial import Adversarial, Attackable
-from hanlin.objectives.answers import Answers, AnswerScores
-from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
+from hanlin.objectives.adversarial import Adversarial
+from hanlin.objectives.answers import Answers
+from hanlin.objectives.base import (
+    Attackable,
+    LanguageModel,
+    Loss,
+    Objective,
+    Scores,
+    StateDict,
+    head_weight,
+)
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.distillation import Distillation
@@ -20,7 +28,6 @@ from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
     "Adversarial",
-    "AnswerScores",
     "Answers",
     "Attackable",
     "Bridges",
@@ -36,6 +43,7 @@ __all__ = [
     "Overuse",
     "RewardBook",
     "Rewriter",
+    "Scores",
     "StateDict",
     "TeacherForcing",
     "TokenBatch",

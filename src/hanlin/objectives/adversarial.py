@@ -32,24 +32,15 @@ from torch import Tensor, nn
 
 from hanlin.attacks import Ball, embedding_of, moved
 from hanlin.config import AdversarialConfig
-from hanlin.objectives.answers import AnswerScores
-from hanlin.objectives.base import Loss, Objective, StateDict
+from hanlin.objectives.base import Attackable, Loss, Scores, StateDict
 
-__all__ = ["Adversarial", "AdversarialBatch", "Attackable", "Rewriting"]
+__all__ = ["Adversarial", "AdversarialBatch", "Rewriting"]
 
 P = TypeVar("P")
+Moves = Sequence[Tensor]
+"""A move (B, T, C) of the embeddings in each pass through them."""
 _PROBE = 0.1
 """`virtual`: how far out, over the radius, the first look is taken; nearer, rounding decides."""
-
-
-class Attackable(Objective[P], Protocol[P]):
-    """An objective whose inputs can be attacked."""
-
-    def movable(self, prepared: P) -> tuple[Tensor, Tensor]:
-        """Return inputs (B, T), and which example of its row each may move with, or -1."""
-
-    def scores(self, model: nn.Module, prepared: P) -> AnswerScores:
-        """Return what the model says at each target."""
 
 
 class Rewriting(Protocol):
@@ -61,12 +52,12 @@ class Rewriting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdversarialBatch(Generic[P]):
-    """A microbatch, and the ball that its embeddings may move in."""
+    """A microbatch, and the balls that its embeddings may move in, one a pass."""
 
     inner: P
-    ball: Ball | None
-    start: Tensor | None
-    """The random move that the method begins with, (B, T, C)."""
+    balls: Sequence[Ball]
+    start: Moves
+    """The random moves that the method begins with."""
 
 
 class _Point(NamedTuple):
@@ -139,25 +130,27 @@ class Adversarial(Generic[P]):
         inner = self._inner.prepare(batch, model, generator, progress)
         config = self._config
         if config.method == "none":
-            return AdversarialBatch(inner, None, None)
-        ids, groups = self._inner.movable(inner)
+            return AdversarialBatch(inner, (), ())
+        embedding = embedding_of(model)
         with torch.no_grad():
-            embedded = embedding_of(model)(ids)
-        ball = Ball.around(embedded, groups, config.resolved_norm, config.epsilon)
-        start = None
+            balls = [
+                Ball.around(embedding(ids), groups, config.resolved_norm, config.epsilon)
+                for ids, groups in self._inner.movable(inner)
+            ]
+        start: Moves = ()
         if config.method == "freelb":
-            start = ball.inside(generator)
+            start = [ball.inside(generator) for ball in balls]
         elif config.method in ("noise", "virtual"):
-            start = ball.edge(generator)
-        return AdversarialBatch(inner, ball, start)
+            start = [ball.edge(generator) for ball in balls]
+        return AdversarialBatch(inner, balls, start)
 
     def loss(self, model: nn.Module, prepared: AdversarialBatch[P]) -> Loss:
         """Return the loss where the attack has led; its parts are those clean and attacked."""
-        if prepared.ball is None:
+        if self._config.method == "none":
             return self._inner.loss(model, prepared.inner)
         if self._config.method == "virtual":
-            return self._virtual(model, prepared.inner, prepared.ball, prepared.start)
-        return self._walk(model, prepared.inner, prepared.ball, prepared.start)
+            return self._virtual(model, prepared)
+        return self._walk(model, prepared)
 
     def state_dict(self) -> StateDict:
         """Return the state of the objective under attack; the attack remembers nothing."""
@@ -167,41 +160,42 @@ class Adversarial(Generic[P]):
         """Take back what `state_dict` gave."""
         self._inner.load_state_dict(state)
 
-    def _walk(self, model: nn.Module, inner: P, ball: Ball, start: Tensor | None) -> Loss:
+    def _walk(self, model: nn.Module, prepared: AdversarialBatch[P]) -> Loss:
         """Take the loss at each point, gather its gradients, and hand them out in backward."""
         points = _points(self._config)
         gathered = _Gathered([weight for weight in model.parameters() if weight.requires_grad])
-        move, slope = ball.zero(), None
+        moves: Moves = [ball.zero() for ball in prepared.balls]
+        slopes: Moves = ()
         for number, point in enumerate(points):
             if point.climb is not None:
-                assert slope is not None  # the point before was asked for it
-                move = ball.climb(move, slope, point.climb)
+                moves = _climb(prepared.balls, moves, slopes, point.climb)
             elif point.random:
-                assert start is not None  # drawn by prepare
-                move = start
+                moves = prepared.start
             last = number == len(points) - 1
             leads_on = not last and points[number + 1].climb is not None
             weights = gathered.weights if point.weight else ()
             with contextlib.nullcontext() if last else _same_dropout(model):
-                loss, slope, gradients = _visit(self._inner, model, inner, move, leads_on, weights)
+                loss, slopes, gradients = _visit(
+                    self._inner, model, prepared.inner, moves, leads_on, weights
+                )
             gathered.add(loss, gradients, point)
         return gathered.as_loss()
 
-    def _virtual(self, model: nn.Module, inner: P, ball: Ball, start: Tensor | None) -> Loss:
-        """Return the cross-entropy, and how far the prediction can be turned nearby."""
-        assert start is not None  # drawn by prepare
+    def _virtual(self, model: nn.Module, prepared: AdversarialBatch[P]) -> Loss:
+        """Return the loss, and how far the prediction can be turned nearby."""
+        inner, balls = prepared.inner, prepared.balls
         with _same_dropout(model):
-            clean = self._inner.scores(model, inner)
-        target = clean.log_probs.detach()
-        probe = (start * _PROBE).requires_grad_()
+            clean = self._inner.loss(model, inner)
+        with _same_dropout(model), torch.no_grad():
+            target = self._inner.scores(model, inner)
+        probe = [(move * _PROBE).requires_grad_() for move in prepared.start]
         with _same_dropout(model), moved(model, probe):
-            near = _divergence(target, self._inner.scores(model, inner).log_probs)
-        (slope,) = torch.autograd.grad(near, [probe])
-        with moved(model, ball.climb(ball.zero(), slope, 1.0)):
-            turned = _divergence(target, self._inner.scores(model, inner).log_probs)
-        loss = clean.losses.sum()
-        parts = {"clean": loss.detach(), "divergence": turned.detach()}
-        return Loss(loss + self._config.weight * turned, float(len(clean.targets)), parts)
+            near = _divergence(target, self._inner.scores(model, inner))
+        slopes = _slopes(near, probe)
+        with moved(model, _climb(balls, [ball.zero() for ball in balls], slopes, 1.0)):
+            turned = _divergence(target, self._inner.scores(model, inner))
+        parts = {"clean": clean.sum.detach(), "divergence": turned.detach()}
+        return Loss(clean.sum + self._config.weight * turned, clean.weight, parts)
 
 
 def _points(config: AdversarialConfig) -> Sequence[_Point]:
@@ -225,21 +219,36 @@ def _visit(
     objective: Attackable[P],
     model: nn.Module,
     prepared: P,
-    move: Tensor,
+    moves: Moves,
     leads_on: bool,
     weights: Sequence[Tensor],
-) -> tuple[Loss, Tensor | None, Sequence[Tensor | None]]:
-    """Return the loss at a move, its gradient by the move if asked for, and by the weights."""
-    move = move.detach().requires_grad_(leads_on)
-    with moved(model, move):
+) -> tuple[Loss, Moves, Sequence[Tensor | None]]:
+    """Return the loss at some moves, its gradients by them if asked for, and by the weights."""
+    moves = [move.detach().requires_grad_(leads_on) for move in moves]
+    with moved(model, moves):
         found = objective.loss(model, prepared)
-    wanted = [*([move] if leads_on else []), *weights]
-    gradients = torch.autograd.grad(found.sum, wanted, allow_unused=True) if wanted else ()
-    found = Loss(found.sum.detach(), found.weight, {})
-    if leads_on:
-        slope = gradients[0] if gradients[0] is not None else torch.zeros_like(move)
-        return found, slope, gradients[1:]
-    return found, None, gradients
+    wanted = moves if leads_on else []
+    gradients = torch.autograd.grad(found.sum, [*wanted, *weights], allow_unused=True)
+    slopes = [
+        torch.zeros_like(move) if slope is None else slope
+        for move, slope in zip(wanted, gradients, strict=False)
+    ]
+    return Loss(found.sum.detach(), found.weight, {}), slopes, gradients[len(wanted) :]
+
+
+def _slopes(value: Tensor, moves: Moves) -> Moves:
+    """Return the gradients of a value by moves, 0 by those that it does not hang on."""
+    found = torch.autograd.grad(value, list(moves), allow_unused=True)
+    return [
+        torch.zeros_like(move) if slope is None else slope
+        for move, slope in zip(moves, found, strict=True)
+    ]
+
+
+def _climb(balls: Sequence[Ball], moves: Moves, slopes: Moves, step: float) -> Moves:
+    """Return the moves one step further uphill."""
+    together = zip(balls, moves, slopes, strict=True)
+    return [ball.climb(move, slope, step) for ball, move, slope in together]
 
 
 class _Known(torch.autograd.Function):
@@ -258,9 +267,15 @@ class _Known(torch.autograd.Function):
         return None, None, *given
 
 
-def _divergence(target: Tensor, log_probs: Tensor) -> Tensor:
-    """Return KL(target || other), summed over the targets; both (N, V) log-probabilities."""
-    return (target.exp() * (target - log_probs)).sum()
+def _divergence(targets: Sequence[Scores], others: Sequence[Scores]) -> Tensor:
+    """Return KL(target || other) in nats, each times its weight, summed."""
+    parts = [
+        (target.weights[:, None] * target.log_probs.exp() * (target.log_probs - other.log_probs))
+        .sum()
+        .reshape(1)
+        for target, other in zip(targets, others, strict=True)
+    ]
+    return torch.cat(parts).sum()
 
 
 @contextlib.contextmanager

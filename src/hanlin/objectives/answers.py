@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hanlin.data import READ
-from hanlin.objectives.base import Loss, StateDict, head_weight
+from hanlin.objectives.base import Loss, Scores, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.next_token import TokenBatch
 
-__all__ = ["AnswerBatch", "AnswerScores", "Answers"]
+__all__ = ["AnswerBatch", "Answers"]
 
 
 @runtime_checkable
@@ -41,23 +41,6 @@ class AnswerBatch:
     """Which example each input is of, (B, T), counted from the left of its row."""
     given: Tensor
     """Whether each input is only read, (B, T); the beginning of an example is not among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerScores:
-    """What a model says at the N places where a target stands."""
-
-    log_probs: Tensor
-    """(N, V) fp32."""
-    targets: Tensor
-    """(N,) int64."""
-    rows: Tensor
-    """The row of the microbatch that each is of, (N,)."""
-
-    @property
-    def losses(self) -> Tensor:
-        """The cross-entropy of each target, (N,)."""
-        return -self.log_probs.gather(1, self.targets[:, None])[:, 0]
 
 
 class Answers:
@@ -91,22 +74,21 @@ class Answers:
         total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
         return Loss(total, weights.sum(), {})
 
-    def movable(self, prepared: AnswerBatch) -> tuple[Tensor, Tensor]:
-        """Return the inputs (B, T), and of which example of its row each that is given is.
-
-        Examples are counted from 0; -1 stands where an attack must change nothing.
-        """
+    def movable(self, prepared: AnswerBatch) -> list[tuple[Tensor, Tensor]]:
+        """Return the inputs (B, T), and of which example of its row each that is given is."""
         groups = torch.where(prepared.given, prepared.segment_ids - 1, -1)
-        return prepared.tokens.inputs, groups.clamp_min(-1)
+        return [(prepared.tokens.inputs, groups)]
 
-    def scores(self, model: nn.Module, prepared: AnswerBatch) -> AnswerScores:
+    def scores(self, model: nn.Module, prepared: AnswerBatch) -> list[Scores]:
         """Return what the model says at each target: the plain way, for what needs it all."""
         head = head_weight(model)
         assert isinstance(model, _SegmentedModel)  # a decoder
         hidden = model.hidden(prepared.tokens.inputs, segment_ids=prepared.segment_ids)
-        rows, places = torch.nonzero(_weights(prepared), as_tuple=True)
+        weights = _weights(prepared)
+        rows, places = torch.nonzero(weights, as_tuple=True)
         logits = F.linear(hidden[rows, places], head).float()  # (N, V)
-        return AnswerScores(logits.log_softmax(-1), prepared.tokens.targets[rows, places], rows)
+        targets = prepared.tokens.targets[rows, places]
+        return [Scores(logits.log_softmax(-1), targets, weights[rows, places], rows)]
 
     def state_dict(self) -> StateDict:
         """Return nothing: this objective remembers nothing."""

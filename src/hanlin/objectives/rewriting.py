@@ -36,7 +36,7 @@ from hanlin.attacks import (
 )
 from hanlin.config import AdversarialConfig
 from hanlin.data import PADDING, READ, pack_best_fit
-from hanlin.objectives.adversarial import Attackable
+from hanlin.objectives.base import Attackable
 from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Rewriter"]
@@ -119,9 +119,11 @@ class Rewriter:
             return {}
         with torch.no_grad():
             prepared = self._prepare([written for _, written in tried], model)
-            scores = self._objective.scores(model, prepared)
-        losses = torch.zeros(len(tried), device=scores.losses.device)
-        totals = losses.index_add_(0, scores.rows, scores.losses).tolist()
+            found = self._objective.scores(model, prepared)
+        totals = [0.0] * len(tried)
+        for scores in found:
+            for row, loss in zip(scores.rows.tolist(), scores.losses.tolist(), strict=True):
+                totals[row] += loss
         worst: dict[int, tuple[float, Numbers]] = {}
         for (number, written), loss in zip(tried, totals, strict=True):
             if number not in worst or loss > worst[number][0]:
@@ -131,13 +133,19 @@ class Rewriter:
     def _slopes(self, examples: Sequence[Numbers], model: nn.Module) -> list[list[float]]:
         """Return the norm of the loss's gradient at each token's embedding, example by example."""
         prepared = self._prepare(examples, model)
-        ids, _ = self._objective.movable(prepared)
-        weight = embedding_of(model).weight
-        move = weight.new_zeros(*ids.shape, weight.shape[1]).requires_grad_()
-        with torch.enable_grad(), moved(model, move):
+        width = embedding_of(model).weight.shape[1]
+        passes = self._objective.movable(prepared)
+        moves = [
+            torch.zeros(*ids.shape, width, device=ids.device, requires_grad=True)
+            for ids, _ in passes
+        ]
+        with torch.enable_grad(), moved(model, moves):
             loss = self._objective.loss(model, prepared)
-        (gradient,) = torch.autograd.grad(loss.sum, [move])
-        norms: list[list[float]] = gradient.float().norm(dim=-1).tolist()  # (B, T)
+        gradients = torch.autograd.grad(loss.sum, moves, allow_unused=True)
+        norms: list[list[float]] = []
+        for gradient in gradients:
+            assert gradient is not None  # each pass bears on the loss
+            norms += gradient.norm(dim=-1).tolist()  # (B, T)
         return norms
 
     def _prepare(self, examples: Sequence[Numbers], model: nn.Module) -> Any:
