@@ -17,9 +17,28 @@ from hanlin.config import SamplingConfig, load_recipe
 from hanlin.data import encode_marked
 from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
-from hanlin.models import Decoder, load_release, read_learnt, read_proposal
+from hanlin.models import (
+    Decoder,
+    ReleasedHead,
+    choose_head,
+    list_heads,
+    load_release,
+    read_head,
+    read_learnt,
+    read_proposal,
+)
+from hanlin.models.expansion import choose_expansion
 from hanlin.runs import Console, RunFolder, run_recipe
-from hanlin.tasks import TASKS, Conversation, Reply, Summary, summarize_text, translate_text
+from hanlin.tasks import (
+    TASKS,
+    Classified,
+    Conversation,
+    Reply,
+    Summary,
+    classify_texts,
+    summarize_text,
+    translate_text,
+)
 from hanlin.text.augmentation import (
     FIM_MIDDLE,
     FIM_PREFIX,
@@ -44,6 +63,8 @@ class Model:
     tokenizer: Tokenizer
     decoder: Decoder
     engine: Engine
+    expansion: str = ""
+    """The expansion that is merged into the decoder, if any."""
 
     @property
     def proposed(self) -> SamplingConfig:
@@ -191,6 +212,44 @@ class Model:
         self.check_taught("translate")
         return translate_text(self.engine, text, to, self._sampling({"temperature": 0, **sampling}))
 
+    @property
+    def heads(self) -> list[str]:
+        """The names of the heads that it classifies by."""
+        return list_heads(self.folder)
+
+    def classify(self, text: str, text2: str = "", *, head: str = "") -> Classified:
+        """Return the label of a text, or of a pair of texts, with calibrated probabilities.
+
+        `head` names the head; the only one need not be named.
+
+        Raises:
+            ModelError: the model was never taught to classify by a head, or not by this one.
+            UserError: the text is blank.
+        """
+        return self.classify_batch([(text, text2)], head=head)[0]
+
+    def classify_batch(
+        self, texts: Sequence[str | tuple[str, str]], *, head: str = ""
+    ) -> list[Classified]:
+        """Return the label of each text or pair."""
+        return classify_texts(self.decoder, self.tokenizer, self.released_head(head), texts)
+
+    def released_head(self, name: str = "") -> ReleasedHead:
+        """Return a head with its labels, temperature and figures.
+
+        Raises:
+            ModelError: there is none of that name, or it does not belong to these weights.
+        """
+        chosen = choose_head(self.folder, name)
+        if self.expansion:
+            raise ModelError(
+                f"The head {chosen!r} was learnt on the core alone, and the expansion "
+                f'{self.expansion!r} is merged into it. Load the model with expansion="".'
+            )
+        found = read_head(self.folder, chosen, self.decoder.config)
+        found.head.to(self.decoder.embedding.weight)
+        return found
+
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""
         return self.engine.logprobs(list(token_ids))
@@ -217,7 +276,8 @@ def load(path: str | Path, *, device: str = "auto", expansion: str | None = None
     tokenizer = load_tokenizer(folder)
     target = choose_placement(device).device
     decoder = load_release(folder, device=target, expansion=expansion)
-    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer))
+    merged = choose_expansion(folder, expansion)
+    return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer), merged)
 
 
 def run(

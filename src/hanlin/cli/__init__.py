@@ -29,6 +29,7 @@ VERBS: dict[str, dict[str, str]] = {
         "chat": "talk with a model that was taught dialogue",
         "summarize": "summarise a file, led by keywords",
         "translate": "translate between Chinese and English",
+        "classify": "labels with probabilities, by a head that was taught",
         "score": "a sentence's probability token by token, beside the n-gram's",
         "eval": "bits per byte by language, accuracy, repetition, novelty",
     },

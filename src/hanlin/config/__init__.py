@@ -27,7 +27,7 @@ from hanlin.config.recipe import (
 from hanlin.config.replay import ReplayConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
-from hanlin.config.tasks import TaskConfig, TaskStageConfig
+from hanlin.config.tasks import HeadConfig, TaskConfig, TaskStageConfig
 from hanlin.config.training import (
     CheckpointConfig,
     OptimizerConfig,
@@ -52,6 +52,7 @@ __all__ = [
     "ExpandMethod",
     "Family",
     "GenerateConfig",
+    "HeadConfig",
     "LanguageConfig",
     "LevelConfig",
     "ModelConfig",

@@ -27,6 +27,12 @@ from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson
 from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
 from hanlin.evaluation.novelty import Novelty, measure_novelty
 from hanlin.evaluation.pairs import MinimalPair, PairsReport, measure_pairs, read_pairs
+from hanlin.evaluation.reliability import (
+    calibration_error,
+    fit_temperature,
+    measure_calibration,
+    reliability,
+)
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import ReversalReport, measure_reversal
 from hanlin.evaluation.rouge import rouge
@@ -76,11 +82,14 @@ __all__ = [
     "bits_saved",
     "bleu",
     "bootstrap_ratio",
+    "calibration_error",
     "chrf",
     "distance_to_human",
     "encode_documents",
     "fit_direction_scorers",
+    "fit_temperature",
     "make_facts",
+    "measure_calibration",
     "measure_leakage",
     "measure_likeness",
     "measure_novelty",
@@ -91,6 +100,7 @@ __all__ = [
     "next_character_accuracy",
     "no_better_than_spread",
     "read_pairs",
+    "reliability",
     "rouge",
     "score_sentence",
     "short_language",

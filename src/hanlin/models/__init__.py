@@ -18,6 +18,15 @@ from hanlin.models.folder import (
     save_expansion,
     save_release,
 )
+from hanlin.models.head_folder import ReleasedHead, choose_head, list_heads, read_head
+from hanlin.models.heads import (
+    ClassifierHead,
+    attach_heads,
+    build_head,
+    classify_embeddings,
+    classify_ids,
+    detach_heads,
+)
 from hanlin.models.packed_folder import write_packed
 from hanlin.models.presets import PRESETS, resolve_model
 from hanlin.models.proposals import propose_sampling, read_proposal
@@ -25,19 +34,29 @@ from hanlin.models.quantised import QuantisedDecoder
 
 __all__ = [
     "PRESETS",
+    "ClassifierHead",
     "Decoder",
     "KVCache",
     "ParameterCount",
     "QuantisedDecoder",
+    "ReleasedHead",
+    "attach_heads",
+    "build_head",
     "build_model",
     "cache_bytes",
+    "choose_head",
+    "classify_embeddings",
+    "classify_ids",
     "count_parameters",
+    "detach_heads",
     "flops_per_token",
     "forward_flops_per_token",
     "initialise",
+    "list_heads",
     "load_release",
     "propose_sampling",
     "read_config",
+    "read_head",
     "read_learnt",
     "read_proposal",
     "read_quantisation",

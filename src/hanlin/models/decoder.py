@@ -44,6 +44,8 @@ class Decoder(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.norm = norm_layer(config)
+        self.heads: nn.ModuleList | None = None
+        """Output nodes of `hanlin.models.heads`, while they learn; none in a release's weights."""
         self.unembedding = (
             None if config.tie_embeddings else nn.Linear(width, config.vocab_size, bias=False)
         )
@@ -58,18 +60,24 @@ class Decoder(nn.Module):
         return self.head(self.hidden(ids, cache=cache, segment_ids=segment_ids))
 
     def hidden(
-        self, ids: Tensor, *, cache: KVCache | None = None, segment_ids: Tensor | None = None
+        self,
+        ids: Tensor,
+        *,
+        cache: KVCache | None = None,
+        segment_ids: Tensor | None = None,
+        embeddings: Tensor | None = None,
     ) -> Tensor:
         """Return the normed residual stream (B, T, C) that `head` turns into logits.
 
         With a `cache`, `ids` follow the tokens that it holds and are added to it. With
         `segment_ids` (B, T), and no cache, a token sees only its own segment; positions run on.
+        `embeddings` (B, T, C) stand in place of those of `ids`, as `embedding(ids)` gives them.
 
         Raises:
             ModelError: if the tokens do not fit `context_length`.
         """
         places = self._places(ids.shape[1], cache)
-        x = self.embedding(ids)  # (B, T, C)
+        x = self.embedding(ids) if embeddings is None else embeddings  # (B, T, C)
         if self.positions is not None:
             x = x + self._position_rows(places)
         x = F.dropout(x, self.config.dropout, self.training)

@@ -7,6 +7,7 @@
     README.md                the model card, if one is given
     tokenizer.json ...       whatever the tokenizer writes of itself
     expansions/              what a stage put beside these weights; hanlin.models.expansion.storage
+    heads/                   output nodes that say labels; hanlin.models.head_folder
 
 A quantised folder holds codes in place of weights; hanlin.models.packed_folder tells how.
 
@@ -37,6 +38,7 @@ from hanlin.models.expansion import (
     read_expansion,
     write_expansion,
 )
+from hanlin.models.head_folder import ReleasedHead, write_head
 from hanlin.models.names import from_released, rules, to_released
 from hanlin.models.packed_folder import load_packed, plain_config, quantisation_of
 from hanlin.models.proposals import as_proposal
@@ -67,12 +69,13 @@ def save_release(
     sampling: SamplingConfig | None = None,
     dtype: torch.dtype | None = None,
     learnt: Sequence[str] = (),
+    heads: Sequence[ReleasedHead] = (),
 ) -> None:
     """Write a model as a folder that takes the place of `folder` once it is whole.
 
     `card` is the text of README.md, `sampling` what generation_config.json proposes, `dtype` that
     of the stored weights (the model's own if None), and `learnt` names what it was taught besides
-    plain text, such as `infill`; it is kept where other readers pass over it.
+    plain text, such as `infill`; it is kept where other readers pass over it. `heads` say labels.
 
     Raises:
         ModelError: the model is quantised; `hanlin quantize` writes those.
@@ -97,6 +100,8 @@ def save_release(
         if card is not None:
             write_text(target / "README.md", card)
         write_weights(target, {key: value.to("cpu", stored) for key, value in tensors.items()})
+        for head in heads:
+            write_head(target, head)
 
 
 def load_release(

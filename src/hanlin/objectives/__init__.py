@@ -17,6 +17,7 @@ from hanlin.objectives.distillation import Distillation
 from hanlin.objectives.exemptions import count_tokens, exempt_tokens
 from hanlin.objectives.hints import Bridges
 from hanlin.objectives.judge import Judge
+from hanlin.objectives.labels import LabelBatch, Labels, TextBatch, label_loss
 from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
@@ -34,6 +35,8 @@ __all__ = [
     "Critic",
     "Distillation",
     "Judge",
+    "LabelBatch",
+    "Labels",
     "LanguageMixture",
     "LanguageModel",
     "Loss",
@@ -46,6 +49,7 @@ __all__ = [
     "Scores",
     "StateDict",
     "TeacherForcing",
+    "TextBatch",
     "TokenBatch",
     "Writer",
     "count_tokens",
@@ -53,6 +57,7 @@ __all__ = [
     "fused_cross_entropy",
     "head_weight",
     "hidden_targets",
+    "label_loss",
     "plain_cross_entropy",
     "token_batch",
 ]

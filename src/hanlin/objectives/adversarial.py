@@ -134,8 +134,8 @@ class Adversarial(Generic[P]):
         embedding = embedding_of(model)
         with torch.no_grad():
             balls = [
-                Ball.around(embedding(ids), groups, config.resolved_norm, config.epsilon)
-                for ids, groups in self._inner.movable(inner)
+                Ball.around(embedding(one.ids), one.groups, config.resolved_norm, config.epsilon)
+                for one in self._inner.movable(inner)
             ]
         start: Moves = ()
         if config.method == "freelb":
@@ -202,11 +202,11 @@ def _points(config: AdversarialConfig) -> Sequence[_Point]:
     """Return the moves at which a method takes the loss, in order."""
     weight, steps = config.weight, config.steps
     clean = _Point(1 - weight)
+    begin = [clean] if weight < 1 else []
     if config.method == "noise":
-        return [clean, _Point(weight, random=True)]
+        return [*begin, _Point(weight, random=True)]
     if config.method == "freelb":
         part = weight / steps
-        begin = [clean] if weight < 1 else []
         climbing = [_Point(part, climb=config.step_size)] * (steps - 1)
         return [*begin, _Point(part, random=True), *climbing]
     if config.method == "pgd":

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hanlin.data import READ
-from hanlin.objectives.base import Loss, Scores, StateDict, head_weight
+from hanlin.objectives.base import Loss, Movable, Scores, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.next_token import TokenBatch
 
@@ -74,10 +74,11 @@ class Answers:
         total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
         return Loss(total, weights.sum(), {})
 
-    def movable(self, prepared: AnswerBatch) -> list[tuple[Tensor, Tensor]]:
-        """Return the inputs (B, T), and of which example of its row each that is given is."""
+    def movable(self, prepared: AnswerBatch) -> list[Movable]:
+        """Return the inputs, of which those move that are given and not written by the model."""
+        ids = prepared.tokens.inputs
         groups = torch.where(prepared.given, prepared.segment_ids - 1, -1)
-        return [(prepared.tokens.inputs, groups)]
+        return [Movable(ids, groups, torch.arange(len(ids), device=ids.device))]
 
     def scores(self, model: nn.Module, prepared: AnswerBatch) -> list[Scores]:
         """Return what the model says at each target: the plain way, for what needs it all."""

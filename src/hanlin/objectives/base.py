@@ -17,7 +17,16 @@ from torch import Tensor, nn
 
 from hanlin.errors import ModelError
 
-__all__ = ["Attackable", "LanguageModel", "Loss", "Objective", "Scores", "StateDict", "head_weight"]
+__all__ = [
+    "Attackable",
+    "LanguageModel",
+    "Loss",
+    "Movable",
+    "Objective",
+    "Scores",
+    "StateDict",
+    "head_weight",
+]
 
 StateDict = dict[str, Any]
 Prepared = TypeVar("Prepared")
@@ -87,15 +96,23 @@ class Objective(Protocol[Prepared]):
         """Take back what `state_dict` gave."""
 
 
+@dataclass(frozen=True, slots=True)
+class Movable:
+    """What one pass through the embedding reads, and what of it an attack may change."""
+
+    ids: Tensor
+    """(B, T), int64."""
+    groups: Tensor
+    """Which example of its row each may move with, (B, T) from 0; -1 where nothing may change."""
+    rows: Tensor
+    """The row of the batch that each row here is of, (B,)."""
+
+
 class Attackable(Objective[Prepared], Protocol[Prepared]):
     """An objective whose inputs can be attacked."""
 
-    def movable(self, prepared: Prepared) -> list[tuple[Tensor, Tensor]]:
-        """Return, for each pass through the embedding in the order in which `loss` makes them:
-
-        the inputs (B, T), and which example of its row each of them may move with, from 0; -1
-        where an attack must change nothing.
-        """
+    def movable(self, prepared: Prepared) -> list[Movable]:
+        """Return what can be attacked, by passes in the order in which `loss` makes them."""
 
     def scores(self, model: nn.Module, prepared: Prepared) -> list[Scores]:
         """Return what the model says at the targets, by passes in the same order."""

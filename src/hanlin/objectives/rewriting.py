@@ -72,8 +72,9 @@ class Rewriter:
         chosen = [n for n in range(len(examples)) if drawn[n] < self._config.share]
         for number, example in self._attack(examples, chosen, rows.shape[1], model, rng).items():
             examples[number] = example
-        packed = [*whole, *_pack(examples, rows.shape[1])]
-        return torch.from_numpy(np.stack(packed)).to(batch.device)
+        return torch.from_numpy(np.stack([*whole, *self._pack(examples, rows.shape[1])])).to(
+            batch.device
+        )
 
     def _take_apart(self, rows: Numbers) -> tuple[list[Numbers], list[Numbers]]:
         """Return the rows of plain text as they are, and the examples in the others."""
@@ -87,6 +88,15 @@ class Rewriter:
             filled = row[row != PADDING]
             examples += np.split(filled, starts[1:])
         return whole, examples
+
+    def _pack(self, examples: Sequence[Numbers], length: int) -> Iterator[Numbers]:
+        """Yield rows that hold all examples, those with a label of a head among themselves."""
+        beyond = READ - self._tokenizer.vocab_size
+        labelled = [bool((example <= beyond).any()) for example in examples]
+        for kind in (False, True):
+            group = [one for one, has in zip(examples, labelled, strict=True) if has == kind]
+            for numbers in pack_best_fit([len(example) for example in group], length):
+                yield _padded(np.concatenate([group[n] for n in numbers]), length)
 
     def _attack(
         self,
@@ -136,16 +146,17 @@ class Rewriter:
         width = embedding_of(model).weight.shape[1]
         passes = self._objective.movable(prepared)
         moves = [
-            torch.zeros(*ids.shape, width, device=ids.device, requires_grad=True)
-            for ids, _ in passes
+            torch.zeros(*one.ids.shape, width, device=one.ids.device, requires_grad=True)
+            for one in passes
         ]
         with torch.enable_grad(), moved(model, moves):
             loss = self._objective.loss(model, prepared)
         gradients = torch.autograd.grad(loss.sum, moves, allow_unused=True)
-        norms: list[list[float]] = []
-        for gradient in gradients:
+        norms: list[list[float]] = [[]] * len(examples)
+        for one, gradient in zip(passes, gradients, strict=True):
             assert gradient is not None  # each pass bears on the loss
-            norms += gradient.norm(dim=-1).tolist()  # (B, T)
+            for row, slopes in zip(one.rows.tolist(), gradient.norm(dim=-1).tolist(), strict=True):
+                norms[row] = slopes
         return norms
 
     def _prepare(self, examples: Sequence[Numbers], model: nn.Module) -> Any:
@@ -189,7 +200,8 @@ class Rewriter:
 
     def _runs(self, example: Numbers) -> Iterator[_Run]:
         """Yield the stretches of ordinary tokens that are only read."""
-        given = (example <= READ) & ~np.isin(READ - example, self._control)
+        ids = READ - example
+        given = (ids >= 0) & (ids < self._tokenizer.vocab_size) & ~np.isin(ids, self._control)
         borders = np.flatnonzero(np.diff(np.concatenate([[False], given, [False]]).astype(int)))
         for start, end in borders.reshape(-1, 2).tolist():
             yield _Run(start, end)
@@ -220,14 +232,6 @@ def _choose(
         if fits and not any(edit.overlaps(other) for other in kept):
             kept.append(edit)
     return kept
-
-
-def _pack(examples: Sequence[Numbers], length: int) -> list[Numbers]:
-    """Return rows of `length` numbers that hold all examples."""
-    rows = []
-    for numbers in pack_best_fit([len(example) for example in examples], length):
-        rows.append(_padded(np.concatenate([examples[n] for n in numbers]), length))
-    return rows
 
 
 def _padded(numbers: Numbers, length: int) -> Numbers:

@@ -328,7 +328,12 @@ def _describe_learning(training: TrainingConfig) -> dict[str, Any]:
 def _fingerprint_of_release(folder: Path) -> str:
     path = folder / "model.safetensors"
     core = sha256_file(path) if path.exists() else str(folder)
-    beside = sorted(file for file in folder.glob("expansions/**/*") if file.suffix != ".md")
+    beside = sorted(
+        file
+        for pattern in ("expansions/**/*", "heads/**/*")
+        for file in folder.glob(pattern)
+        if file.suffix != ".md"
+    )
     return sha256_json([core, *map(sha256_file, filter(Path.is_file, beside))]) if beside else core
 
 

@@ -81,7 +81,8 @@ class StageContext:
         """What the release knows besides text: the stage's own and what it started with."""
         before = read_learnt(self.start) if self.start else ()
         own = self.stage.augment.shares if self.stage.augment else ()
-        tasks = [task.name for task in self.stage.task.tasks] if self.stage.task else []
+        stage = self.stage.task
+        tasks = [task.name for task in stage.tasks if not task.head] if stage else []
         return tuple(dict.fromkeys([*before, *own, *tasks]))
 
     @property

@@ -5,6 +5,7 @@ A stage plugs in an objective and data; evaluation, sample texts and the release
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from hanlin.evaluation import DecoderScorer, HeldOutDocument, bits_per_byte
 from hanlin.generation import Engine
-from hanlin.models import Decoder, save_release
+from hanlin.models import Decoder, ReleasedHead, list_heads, save_release
 from hanlin.objectives import Objective
 from hanlin.stages.card import model_card
 from hanlin.stages.context import StageContext, StageResult
@@ -55,15 +56,35 @@ def learn(
     )
 
 
-def release(context: StageContext, model: Decoder, training: TrainingResult) -> StageResult:
-    """Write the stage's released folder, on the first process, and return what the stage made."""
+def release(
+    context: StageContext,
+    model: Decoder,
+    training: TrainingResult,
+    heads: Sequence[ReleasedHead] = (),
+) -> StageResult:
+    """Write the stage's released folder, on the first process, and return what the stage made.
+
+    Heads that lay beside the starting model and are not among `heads` belong to other weights.
+    """
     with join_world() as world:
-        world.on_first(lambda: _save(context, model, training))
+        world.on_first(lambda: _save(context, model, training, heads))
         figures = world.on_first(lambda: measure_forgetting(context, model))
     return StageResult(model=model, training=training, figures=figures)
 
 
-def _save(context: StageContext, model: Decoder, training: TrainingResult) -> None:
+def _save(
+    context: StageContext,
+    model: Decoder,
+    training: TrainingResult,
+    heads: Sequence[ReleasedHead],
+) -> None:
+    before = list_heads(context.start) if context.start else []
+    lost = sorted(set(before) - {released.name for released in heads})
+    if lost:
+        context.say(
+            f"The heads {', '.join(lost)} were learnt on the weights before this stage and are "
+            "left out; teach them again on the new ones"
+        )
     save_release(
         context.folder / "model",
         model,
@@ -71,6 +92,7 @@ def _save(context: StageContext, model: Decoder, training: TrainingResult) -> No
         card=model_card(context, model, training),
         sampling=context.recipe.sampling,
         learnt=context.learnt,
+        heads=heads,
     )
 
 

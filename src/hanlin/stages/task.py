@@ -1,7 +1,8 @@
 """The task stage: several labelled tasks taught to one model at once, with plain text among them.
 
 Rows of a task hold examples of that task alone; how often each comes is a matter of the mixture
-(`hanlin.data.examples`). Each task is measured on examples that were kept apart, before and after.
+(`hanlin.data.examples`). Each task is measured on examples that were kept apart, before and after;
+a task with a head after alone (`hanlin.stages.heads`), since nothing says labels before.
 What is measured beside them: how much of what the model replies is a sentence of the training
 answers, and how much of the references is; and what became of the plain text, in bits per byte.
 """
@@ -16,15 +17,16 @@ import torch
 from hanlin.config import ExpandConfig, TaskStageConfig
 from hanlin.data import ExampleRows, Order, task_shares
 from hanlin.generation import Engine
-from hanlin.models import Decoder, flops_per_token
+from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
 from hanlin.models.expansion import (
     apply_expansion,
     begin_expansion,
     extract_expansion,
     frozen_flops_per_token,
 )
-from hanlin.objectives import Adversarial, Answers, Objective, Rewriter
+from hanlin.objectives import Adversarial, Answers, Attackable, Objective, Rewriter
 from hanlin.stages.context import StageContext, StageResult
+from hanlin.stages.heads import Heads
 from hanlin.stages.learning import learn, release
 from hanlin.stages.mixing import plain_rows
 from hanlin.stages.trigger import measure_bits
@@ -45,14 +47,17 @@ def run_task(context: StageContext) -> StageResult:
         sets = [
             gather_task(task, context.tokenizer, length, num_held_out=config.held_out)
             for task in config.tasks
+            if task.head is None
         ]
         _say(context, sets)
+        heads = Heads.gather(context, config, core, length)
         device = choose_placement(context.device, local_rank=world.local_rank).device
         before = world.on_first(lambda: _measure(context, core.to(device), sets))
-        order, shares = _order(context, config, sets, length)
-        model, training, extra = _train(context, config, core.cpu(), order)
+        order, shares = _order(context, config, sets, heads, length)
+        model, training, extra = _train(context, config, core.cpu(), order, heads)
         after = world.on_first(lambda: _measure(context, model.to(device), sets))
-    released = release(context, model, training)
+        taught = world.on_first(lambda: heads.measure(context, model, length))
+    released = release(context, model, training, heads.released(context, config, model, taught))
     figures = {
         "tasks": {
             task.config.name: {
@@ -63,7 +68,8 @@ def run_task(context: StageContext) -> StageResult:
                 "after": after["tasks"][task.config.name],
             }
             for task in sets
-        },
+        }
+        | {one.name: {"share": shares[one.name], **one.figures} for one in taught},
         "plain_text": {"before": before["text"], "after": after["text"]},
         "read_tokens": order.rows_per_step * length * training.steps,
         "extra_flops": extra,
@@ -74,19 +80,25 @@ def run_task(context: StageContext) -> StageResult:
 
 
 def _order(
-    context: StageContext, config: TaskStageConfig, sets: Sequence[TaskSet], length: int
+    context: StageContext,
+    config: TaskStageConfig,
+    sets: Sequence[TaskSet],
+    heads: Heads,
+    length: int,
 ) -> tuple[Order, dict[str, float]]:
     """Return the rows of all tasks and of plain text, and each task's share of the rows."""
     rows: dict[str, ExampleRows] = {task.config.name: task.rows for task in sets}
+    rows |= {one.config.name: one.rows for one in heads.sets}
     parts = task_shares(
         rows,
-        weights={task.config.name: task.config.weight for task in sets},
-        caps={task.config.name: task.config.cap for task in sets},
+        weights={task.name: task.weight for task in config.tasks},
+        caps={task.name: task.cap for task in config.tasks},
         temperature=config.temperature,
     )
-    shares = {name: part * (1 - config.replay) for name, part in parts.items()}
-    text, natural = plain_rows(context, length) if config.replay else ({}, {})
-    plain = {name: config.replay * share for name, share in natural.items()}
+    replay = config.replayed
+    shares = {name: part * (1 - replay) for name, part in parts.items()}
+    text, natural = plain_rows(context, length) if replay else ({}, {})
+    plain = {name: replay * share for name, share in natural.items()}
     order = Order.mixed(
         {**{f"task/{name}": one for name, one in rows.items()}, **text},
         shares={**{f"task/{name}": share for name, share in shares.items()}, **plain},
@@ -97,20 +109,32 @@ def _order(
 
 
 def _train(
-    context: StageContext, config: TaskStageConfig, core: Decoder, order: Order
+    context: StageContext, config: TaskStageConfig, core: Decoder, order: Order, heads: Heads
 ) -> tuple[Decoder, TrainingResult, int]:
-    """Train all weights or corrections; return also the operations beyond the targets' own."""
-    objective = _objective(config, context.tokenizer)
+    """Train all weights, corrections, or heads alone; return also the operations beyond the
+    targets' own."""
+    answers = Answers(eot_id=context.tokenizer.eot_id)
+    objective = _under_attack(config, heads.objective(config, answers), context.tokenizer)
     length = context.row_length(core)
     whole = flops_per_token(core.config)
+
+    def teach(module: Decoder) -> TrainingResult:
+        with heads.on(module):
+            return learn(context, module, objective, order, is_text=False)
+
+    model = core
     if config.method == "full":
-        training = learn(context, core, objective, order, is_text=False)
-        cost, model = flops_per_token(core.config, length), core
+        training = teach(core)
+        cost = flops_per_token(core.config, length)
+    elif config.method == "frozen":
+        training = teach(core.requires_grad_(False))
+        core.requires_grad_()
+        cost = forward_flops_per_token(core.config, length)
     else:
         settings = ExpandConfig(method="lora", rank=config.rank, alpha=config.alpha)
         generator = torch.Generator().manual_seed(context.recipe.seed)
         module = begin_expansion(core, settings, generator)
-        training = learn(context, module, objective, order, is_text=False)
+        training = teach(module)
         cost = frozen_flops_per_token(module, length)
         model = apply_expansion(core, extract_expansion(module, settings))
     # Tokens that are only read cost what the others do, and so does padding.
@@ -119,14 +143,15 @@ def _train(
     return model, training, round(read * cost * passes) - training.tokens * whole
 
 
-def _objective(config: TaskStageConfig, tokenizer: Tokenizer) -> Objective[Any]:
-    """Return the cross-entropy of the answers, under attack where the recipe asks for it."""
-    answers = Answers(eot_id=tokenizer.eot_id)
+def _under_attack(
+    config: TaskStageConfig, objective: Attackable[Any], tokenizer: Tokenizer
+) -> Objective[Any]:
+    """Return the objective, under attack where the recipe asks for it."""
     attack = config.adversarial
     if attack is None:
-        return answers
-    rewriter = Rewriter(answers, tokenizer, attack) if attack.families else None
-    return Adversarial(answers, attack, rewriter)
+        return objective
+    rewriter = Rewriter(objective, tokenizer, attack) if attack.families else None
+    return Adversarial(objective, attack, rewriter)
 
 
 def _measure(context: StageContext, model: Decoder, sets: Sequence[TaskSet]) -> Mapping[str, Any]:

@@ -9,6 +9,14 @@ from hanlin.tasks.base import (
     greedy,
     write_answers,
 )
+from hanlin.tasks.classifying import (
+    Classified,
+    calibrate_head,
+    classify_texts,
+    label_logits,
+    measure_head,
+)
+from hanlin.tasks.labels import LabelSet, encode_text, gather_labels
 from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
@@ -16,8 +24,10 @@ from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, trans
 
 __all__ = [
     "TASKS",
+    "Classified",
     "Conversation",
     "Encoded",
+    "LabelSet",
     "Measured",
     "Message",
     "Record",
@@ -26,11 +36,17 @@ __all__ = [
     "Task",
     "TaskSet",
     "answer_limit",
+    "calibrate_head",
     "check_control",
+    "classify_texts",
+    "encode_text",
     "find_task",
+    "gather_labels",
     "gather_task",
     "greedy",
+    "label_logits",
     "load_task",
+    "measure_head",
     "read_messages",
     "read_records",
     "read_turns",

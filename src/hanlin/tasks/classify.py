@@ -1,7 +1,8 @@
 """Classification by a label that is written out: `text <|target|> label`.
 
 The label is chosen among those that the examples have, by its probability after the text; nothing
-is added to the model. Beside it stands the control that always says the commonest label.
+is added to the model. Beside it stands the control that always says the commonest label. A task
+with a `head` says the label by output nodes instead: hanlin.tasks.labels.
 
     python -m hanlin.tasks.classify
 """
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Classify", "Labelled", "choose_label"]
+__all__ = ["Classify", "Labelled", "choose_label", "label_scores", "read_labelled"]
 
 _MISSING = {
     "zh": {None: "完整", "who": "缺谁", "what": "缺什么", "where": "缺哪里"},
@@ -39,6 +40,8 @@ class Labelled:
     text: str
     label: str
     language: str
+    text2: str = ""
+    """The second text of a pair."""
 
 
 class Classify(Task[Labelled]):
@@ -48,9 +51,8 @@ class Classify(Task[Labelled]):
     control = ("<|target|>",)
 
     def read(self, record: Record) -> Iterable[Labelled]:
-        """Return the example of a record with `text` and `label`."""
-        text = record.text("text")
-        return [Labelled(text, record.text("label"), short_language(find_language(text)))]
+        """Return the example of a record with `text`, maybe `text2`, and `label`."""
+        return [read_labelled(record)]
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Labelled]:
         """Return a request of the toy world with the fact that it leaves out as its label."""
@@ -64,27 +66,40 @@ class Classify(Task[Labelled]):
     def encode(self, example: Labelled, tokenizer: Tokenizer) -> Encoded:
         """Return text and label; the label is learnt."""
         answer = [*tokenizer.encode(example.label), tokenizer.eot_id]
-        return Encoded.of(_prompt(tokenizer, example.text), answer)
+        return Encoded.of(_prompt(tokenizer, example.text, example.text2), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Labelled]) -> Measured:
         """Return accuracy and macro F1 beside the commonest label's."""
         labels = sorted({example.label for example in examples})
-        chosen = [choose_label(engine, example.text, labels) for example in examples]
+        chosen = [choose_label(engine, example.text, labels, example.text2) for example in examples]
         wanted = [example.label for example in examples]
         common = Counter(wanted).most_common(1)[0][0]
         figures = {
             "examples": len(examples),
             "labels": len(labels),
-            **_scores(chosen, wanted, labels),
-            "controls": {"commonest": _scores([common] * len(wanted), wanted, labels)},
+            **label_scores(chosen, wanted, labels),
+            "controls": {"commonest": label_scores([common] * len(wanted), wanted, labels)},
         }
         return Measured(figures, chosen, wanted)
 
 
-def choose_label(engine: Engine, text: str, labels: Sequence[str]) -> str:
-    """Return the label that is likeliest after a text, its end included."""
+def read_labelled(record: Record, field: str = "label") -> Labelled:
+    """Return the example of a record; its label is text or a whole number.
+
+    Raises:
+        DataError: naming file, line and field.
+    """
+    text = record.text("text")
+    value = record.values.get(field)
+    label = str(value) if isinstance(value, int) else record.text(field)
+    text2 = record.text("text2") if "text2" in record else ""
+    return Labelled(text, label, short_language(find_language(text)), text2)
+
+
+def choose_label(engine: Engine, text: str, labels: Sequence[str], text2: str = "") -> str:
+    """Return the label that is likeliest after a text or a pair, its end included."""
     tokenizer = engine.tokenizer
-    prompt = _prompt(tokenizer, text)
+    prompt = _prompt(tokenizer, text, text2)
 
     def likelihood(label: str) -> float:
         logprobs = engine.logprobs([*prompt, *tokenizer.encode(label), tokenizer.eot_id])
@@ -93,25 +108,30 @@ def choose_label(engine: Engine, text: str, labels: Sequence[str]) -> str:
     return max(labels, key=likelihood)
 
 
-def _prompt(tokenizer: Tokenizer, text: str) -> list[int]:
-    return [tokenizer.eot_id, *tokenizer.encode(text), tokenizer.control["<|target|>"]]
+def _prompt(tokenizer: Tokenizer, text: str, text2: str) -> list[int]:
+    ids = tokenizer.encode(text)
+    if text2:
+        ids += [tokenizer.control["<|sep|>"], *tokenizer.encode(text2)]
+    return [tokenizer.eot_id, *ids, tokenizer.control["<|target|>"]]
 
 
-def _scores(
+def label_scores(
     chosen: Sequence[str], wanted: Sequence[str], labels: Sequence[str]
 ) -> dict[str, float]:
-    """Return accuracy, and the mean over the labels of their F1.
+    """Return accuracy, and the mean over the labels that occur of their F1.
 
-    >>> _scores(["a", "a"], ["a", "b"], ["a", "b"])
+    >>> label_scores(["a", "a"], ["a", "b"], ["a", "b"])
     {'accuracy': 0.5, 'macro_f1': 0.3333333333333333}
     """
     pairs = list(zip(chosen, wanted, strict=True))
     scores = []
     for label in labels:
         both = sum(pair == (label, label) for pair in pairs)
-        scores.append(2 * both / (list(chosen).count(label) + list(wanted).count(label)))
+        named = list(chosen).count(label) + list(wanted).count(label)
+        if named:
+            scores.append(2 * both / named)
     return {"accuracy": fmean(a == b for a, b in pairs), "macro_f1": fmean(scores)}
 
 
 if __name__ == "__main__":
-    print(_scores(["a", "a"], ["a", "b"], ["a", "b"]))
+    print(label_scores(["a", "a"], ["a", "b"], ["a", "b"]))

@@ -31,7 +31,7 @@ from hanlin.text.world.casting import held_out
 from hanlin.text.world.entities import noun
 from hanlin.tokenizers import Tokenizer
 
-__all__ = ["TaskSet", "gather_task"]
+__all__ = ["TaskSet", "gather_task", "invent_examples"]
 
 _TRIES = 30
 """Stories that are written for each example that is to be held out, at most."""
@@ -81,7 +81,7 @@ def gather_task(
     check_control(tokenizer, config.name, task.control)
     writer = _Writer(task, tokenizer, row_length)
     if config.world is not None:
-        training = list(writer.write(_invent(task, config.world)))
+        training = list(writer.write(invent_examples(task, config.world)))
         too_long = writer.too_long
         held = _hold_out_stories(writer, config.world, training, num_held_out)
     else:
@@ -137,7 +137,7 @@ def _part(
     return training, held
 
 
-def _invent(task: Task[Any], world: WorldConfig) -> Iterator[Any]:
+def invent_examples(task: Task[Any], world: WorldConfig) -> Iterator[Any]:
     """Yield the examples of training stories, language by language."""
     for language in world.languages:
         rng = random.Random(f"{world.seed}/{task.name}/{language}")

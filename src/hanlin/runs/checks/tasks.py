@@ -22,7 +22,8 @@ def check_tasks(recipe: Recipe) -> None:
     for stage in recipe.stages:
         for task in stage.task.tasks if stage.task else ():
             _check_files(stage, task)
-            find_task(task)
+            if task.head is None:
+                find_task(task)
 
 
 def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
