@@ -35,6 +35,7 @@ from hanlin.evaluation.reliability import (
 )
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import ReversalReport, measure_reversal
+from hanlin.evaluation.robustness import AttackReport, RobustnessReport, measure_robustness
 from hanlin.evaluation.rouge import rouge
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
@@ -49,6 +50,7 @@ from hanlin.evaluation.translation import bleu, chrf
 from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
+    "AttackReport",
     "Bits",
     "BitsReport",
     "Comparison",
@@ -66,6 +68,7 @@ __all__ = [
     "PairsReport",
     "Repetition",
     "ReversalReport",
+    "RobustnessReport",
     "Saving",
     "Scorer",
     "SentenceScore",
@@ -96,6 +99,7 @@ __all__ = [
     "measure_pairs",
     "measure_repetition",
     "measure_reversal",
+    "measure_robustness",
     "measure_separation",
     "next_character_accuracy",
     "no_better_than_spread",

@@ -9,6 +9,7 @@ from hanlin.tasks.base import (
     greedy,
     write_answers,
 )
+from hanlin.tasks.classify import Labelled, read_labelled
 from hanlin.tasks.classifying import (
     Classified,
     calibrate_head,
@@ -21,13 +22,17 @@ from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
 from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, translate_text
+from hanlin.tasks.victims import HeadVictim, LabelVictim
 
 __all__ = [
     "TASKS",
     "Classified",
     "Conversation",
     "Encoded",
+    "HeadVictim",
     "LabelSet",
+    "LabelVictim",
+    "Labelled",
     "Measured",
     "Message",
     "Record",
@@ -47,6 +52,7 @@ __all__ = [
     "label_logits",
     "load_task",
     "measure_head",
+    "read_labelled",
     "read_messages",
     "read_records",
     "read_turns",
