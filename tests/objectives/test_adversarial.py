@@ -133,7 +133,7 @@ def test_plain_text_is_never_attacked(trained: Decoder, method: str) -> None:
     answers = Answers(eot_id=0)
     plain = answers.loss(trained, answers.prepare(text, trained, chance()))
     found = take(trained, text, method=method, epsilon=0.5)
-    assert float(found.sum) == pytest.approx(float(plain.sum), rel=1e-5)
+    assert found.sum.item() == pytest.approx(plain.sum.item(), rel=1e-5)
 
 
 def test_the_divergence_grows_with_the_ball(trained: Decoder, rows: Tensor) -> None:
@@ -158,7 +158,7 @@ def test_all_passes_share_their_dropout(rows: Tensor) -> None:
     ("settings", "message"),
     [
         ({}, "it attacks nothing"),
-        ({"method": "fgsm", "norm": "l2"}, "of the norm linf"),
+        ({"method": "fgsm", "norm": "l2"}, "of the norm .linf."),
         ({"method": "fgm", "steps": 5}, "`steps` has no meaning"),
         ({"method": "fgm", "weight": 2.0}, "at most 1"),
         ({"families": ["sound"], "held_out": ["sound"]}, "sound cannot be trained on and held"),
