@@ -59,6 +59,9 @@ class AdversarialConfig(Strict):
     tries: int = Field(default=4, ge=1)
     """How many rewritings of an example are tried; the one that the model does worst on is learnt.
     With 1, rewriting is blind: the control."""
+    measured: int = Field(default=20, ge=0)
+    """Examples of a group that are attacked once the stage has learnt, by each family that is
+    named here, or by all of the language where none is; 0 for none."""
 
     @property
     def resolved_norm(self) -> AttackNorm:

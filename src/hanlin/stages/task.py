@@ -25,6 +25,7 @@ from hanlin.models.expansion import (
     frozen_flops_per_token,
 )
 from hanlin.objectives import Adversarial, Answers, Attackable, Objective, Rewriter
+from hanlin.stages.attacked import measure_attacked
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.heads import Heads
 from hanlin.stages.learning import learn, release
@@ -57,6 +58,7 @@ def run_task(context: StageContext) -> StageResult:
         model, training, extra = _train(context, config, core.cpu(), order, heads)
         after = world.on_first(lambda: _measure(context, model.to(device), sets))
         taught = world.on_first(lambda: heads.measure(context, model, length))
+        attacked = world.on_first(lambda: measure_attacked(context, model, sets, heads, taught))
     released = release(context, model, training, heads.released(context, config, model, taught))
     figures = {
         "tasks": {
@@ -70,6 +72,7 @@ def run_task(context: StageContext) -> StageResult:
             for task in sets
         }
         | {one.name: {"share": shares[one.name], **one.figures} for one in taught},
+        **({"attacked": attacked} if attacked else {}),
         "plain_text": {"before": before["text"], "after": after["text"]},
         "read_tokens": order.rows_per_step * length * training.steps,
         "extra_flops": extra,
