@@ -180,3 +180,19 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=message):
         run(tmp_path, UNDER_ATTACK.replace(*change), HEAD)
+
+
+def test_the_verb_attacks_a_task(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["attack", str(taught), "--data", str(write(tmp_path)), "--task", "classify"]
+    common = ["--family", "sound", "--queries", "2", "--limit", "3"]
+    assert main([*command, *common, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (attacks,) = found["by_group"].values()
+    assert set(attacks) == {"sound"}
+    assert {"clean", "chance", "worst", "rewritten"} <= set(attacks["sound"])
+    assert main([*command, *common]) == 0
+    assert "zh, sound, accuracy" in capsys.readouterr().out
+    assert main([*command, "--out", str(tmp_path / "found.jsonl")]) == 2
+    assert "--out keeps" in capsys.readouterr().err

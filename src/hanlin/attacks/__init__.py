@@ -1,5 +1,6 @@
 """Attacks on a model: moves of embeddings, and edits of text that a reader hardly minds."""
 
+from hanlin.attacks.chance import rewrite_text
 from hanlin.attacks.edits import Edit, apply_edits, share_out, touched, undo_edits, units_of
 from hanlin.attacks.embedding import Ball, embedding_of, moved
 from hanlin.attacks.families import (
@@ -29,6 +30,7 @@ __all__ = [
     "embedding_of",
     "moved",
     "propose_edits",
+    "rewrite_text",
     "share_out",
     "touched",
     "undo_edits",

@@ -1,4 +1,4 @@
-"""`hanlin attack MODEL --data F`: a classifier's accuracy clean and under attack."""
+"""`hanlin attack MODEL --data F`: a classifier, or a task that writes, clean and under attack."""
 
 from __future__ import annotations
 
@@ -26,13 +26,17 @@ __all__ = ["main"]
 class Arguments(Loading):
     """Attack a model that classifies, and say how often it can be fooled.
 
-    Takes a model with a head, or one that was taught `classify`.
+    Takes a model with a head, or one that was taught `classify`; with --task, one that was taught
+    to write, and says how far its figures fall.
     """
 
     model: tyro.conf.Positional[Path]
     """A released folder or a run."""
     data: Path
-    """Records with `text` and `label` (.json, .jsonl, packed or not) that training never saw."""
+    """Records with `text` and `label`, or those of the task (.json, .jsonl, packed or not), that
+    training never saw."""
+    task: str = ""
+    """The task that writes: translate, summarize or dialogue; left out, a classifier is attacked."""
     family: str = ""
     """Families of attacks, parted by commas; left out, all those of the languages in the data.
     Several are tried one by one, and then together."""
@@ -42,12 +46,13 @@ class Arguments(Loading):
     """The field of a record that holds its label."""
     budget: float = 0.2
     """The share of a text's characters (Chinese) or words (English) that may be changed."""
-    queries: int = 200
-    """How many changed texts the model may be asked about for each text."""
+    queries: int | None = None
+    """How many changed texts the model may be asked about for each text; left out, 200, or 8 of
+    those that a task reads."""
     search: Literal["deletion", "gradient", "random"] = "deletion"
     """How places are ranked: by leaving each out (black box), by the gradient, or by chance."""
     limit: int = 200
-    """Texts that are attacked at most, the first of the file."""
+    """Texts that are attacked at most, the first of the file; of a task, by language."""
     seed: int = 1
     """The seed of all chance."""
     out: Path | None = None
@@ -62,13 +67,24 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Arguments, "attack", arguments, example=example)
     _check(options)
     from hanlin import api
+
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
+    if options.task:
+        result = _attack_task(options, model)
+        show(options, result, _task_words(result))
+    else:
+        result = _attack_classifier(options, model)
+        show(options, result, _words(result))
+    return 0
+
+
+def _attack_classifier(options: Arguments, model: Model) -> dict[str, Any]:
     from hanlin.attacks import Budget
     from hanlin.evaluation import measure_robustness
     from hanlin.records import write_text
 
     examples = _read(options)
-    attacks = _attacks(options.family, examples)
-    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
+    attacks = _attacks(options.family, {one.language for one in examples})
     victim = _victim(model, options.head, examples)
     usable = [(one.text, one.label) for one in examples if one.label in victim.labels]
     fitting = [pair for pair in usable if victim.fits(pair[0])]
@@ -79,11 +95,12 @@ def main(arguments: Sequence[str]) -> int:
             f"{len(examples) - len(usable)} have a label that the model never learnt, and "
             f"{len(usable) - len(fitting)} are too long for it."
         )
+    budget = Budget(options.budget, options.queries or 200)
     report = measure_robustness(
         victim,
         chosen,
         attacks,
-        Budget(options.budget, options.queries),
+        budget,
         seed=options.seed,
         ranking=options.search,
         progress=say,
@@ -92,17 +109,47 @@ def main(arguments: Sequence[str]) -> int:
     if options.out is not None:
         lines = [json.dumps(one, ensure_ascii=False) for one in found]
         write_text(options.out, "".join(f"{line}\n" for line in lines))
-    result = {
+    return {
         "texts": len(chosen),
         "unseen_labels": len(examples) - len(usable),
         "too_long": len(usable) - len(fitting),
         "search": options.search,
-        "budget": {"changed": options.budget, "queries": options.queries},
+        "budget": {"changed": budget.changed, "queries": budget.queries},
         **report.as_dict(),
         "found": len(found),
     }
-    show(options, result, _words(result))
-    return 0
+
+
+def _attack_task(options: Arguments, model: Model) -> dict[str, Any]:
+    from hanlin.attacks import Budget
+    from hanlin.tasks import TASKS, attack_task, read_records
+
+    if options.task not in TASKS:
+        raise UserError(f"There is no task {options.task!r}; there are {', '.join(TASKS)}.")
+    task = TASKS[options.task]
+    model.check_taught(task.name)
+    groups: dict[str, list[Any]] = {}
+    for record in read_records(options.data):
+        for example in task.read(record):
+            groups.setdefault(task.language(example), []).append(example)
+    budget = Budget(options.budget, options.queries or 8)
+    measured: dict[str, Any] = {}
+    for group, examples in groups.items():
+        for name, families in _attacks(options.family, {group[:2]}).items():
+            say(f"{group}: {name}")
+            measured.setdefault(group, {})[name] = attack_task(
+                model.engine,
+                task,
+                examples[: options.limit],
+                families,
+                budget,
+                seed=options.seed,
+            )
+    return {
+        "task": task.name,
+        "budget": {"changed": budget.changed, "queries": budget.queries},
+        "by_group": measured,
+    }
 
 
 def _check(options: Arguments) -> None:
@@ -111,8 +158,11 @@ def _check(options: Arguments) -> None:
             f"--budget {options.budget:g} is no share; give a number above 0 and up to 1."
         )
     for name in ("queries", "limit"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name} {getattr(options, name)} allows nothing; give at least 1.")
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value} allows nothing; give at least 1.")
+    if options.task and options.out is not None:
+        raise UserError("--out keeps what fools a classifier; leave it out with --task.")
 
 
 def _read(options: Arguments) -> list[Labelled]:
@@ -127,13 +177,12 @@ def _read(options: Arguments) -> list[Labelled]:
     return found
 
 
-def _attacks(names: str, examples: Sequence[Labelled]) -> dict[str, Sequence[AttackFamily]]:
+def _attacks(names: str, languages: set[str]) -> dict[str, Sequence[AttackFamily]]:
     """Return the families one by one, and together where there are several."""
     from hanlin.attacks import CHINESE, ENGLISH, choose_families
 
     given = [name.strip() for name in names.split(",") if name.strip()]
     if not given:
-        languages = {one.language for one in examples}
         given += CHINESE if "zh" in languages else ()
         given += ENGLISH if languages - {"zh"} else ()
     families = choose_families(given)
@@ -166,4 +215,17 @@ def _words(result: dict[str, Any]) -> str:
             f"  {'-' if queries is None else format(queries, '.1f'):>7}"
             f"  {'-' if changed is None else format(changed, '.1%'):>7}"
         )
+    return "\n".join(lines)
+
+
+def _task_words(result: dict[str, Any]) -> str:
+    """Return the figures that fell or rose, one a line: clean, by chance, at the worst."""
+    lines = [f"{'':<34}    clean   chance    worst"]
+    for group, attacks in result["by_group"].items():
+        for name, figures in attacks.items():
+            for key, clean in figures["clean"].items():
+                values = [figures[way].get(key) for way in ("clean", "chance", "worst")]
+                if isinstance(clean, float) and all(value is not None for value in values):
+                    shown = " ".join(f"{value:>8.3f}" for value in values)
+                    lines.append(f"{f'{group}, {name}, {key}':<34} {shown}")
     return "\n".join(lines)

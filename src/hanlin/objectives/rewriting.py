@@ -24,16 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hanlin.attacks import (
-    Edit,
-    apply_edits,
-    embedding_of,
-    moved,
-    propose_edits,
-    share_out,
-    touched,
-    units_of,
-)
+from hanlin.attacks import embedding_of, moved, rewrite_text, share_out
 from hanlin.config import AdversarialConfig
 from hanlin.data import PADDING, READ, pack_best_fit
 from hanlin.objectives.base import Attackable
@@ -42,7 +33,6 @@ from hanlin.tokenizers import Tokenizer
 __all__ = ["Rewriter"]
 
 Numbers = NDArray[np.int64]
-_LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +178,9 @@ class Rewriter:
         again, spans = self._tokenizer.encode_with_offsets(text)
         if again != ids:  # the run is cut within a character, or was written otherwise
             return ids
-        units = units_of(text)
-        weights = None
-        if slopes is not None:
-            letters = share_out(spans, slopes, len(text))
-            weights = [sum(letters[start:end]) for start, end in units]
-        edits = propose_edits(text, self._config.families, rng)
-        most = max(1, int(self._config.budget * len(units)))
-        chosen = _choose(edits, units, most, weights, rng)
-        return self._tokenizer.encode(apply_edits(text, chosen)) if chosen else ids
+        weights = None if slopes is None else share_out(spans, slopes, len(text))
+        written = rewrite_text(text, self._config.families, self._config.budget, rng, weights)
+        return self._tokenizer.encode(written) if written != text else ids
 
     def _runs(self, example: Numbers) -> Iterator[_Run]:
         """Yield the stretches of ordinary tokens that are only read."""
@@ -205,33 +189,6 @@ class Rewriter:
         borders = np.flatnonzero(np.diff(np.concatenate([[False], given, [False]]).astype(int)))
         for start, end in borders.reshape(-1, 2).tolist():
             yield _Run(start, end)
-
-
-def _choose(
-    edits: Sequence[Edit],
-    units: Sequence[tuple[int, int]],
-    most: int,
-    weights: Sequence[float] | None,
-    rng: random.Random,
-) -> list[Edit]:
-    """Draw edits that do not overlap and change `most` units at most.
-
-    Units come in an order drawn in proportion to their weights: by a clock for each that rings
-    at that rate.
-    """
-    by_unit: dict[int, list[Edit]] = {}
-    for edit in edits:
-        for unit in touched([edit], units):
-            by_unit.setdefault(unit, []).append(edit)
-    rates = {unit: max(weights[unit], _LEAST) if weights else 1.0 for unit in by_unit}
-    times = {unit: rng.expovariate(rates[unit]) for unit in by_unit}
-    kept: list[Edit] = []
-    for unit in sorted(by_unit, key=times.__getitem__):
-        edit = rng.choice(by_unit[unit])
-        fits = len(touched([*kept, edit], units)) <= most
-        if fits and not any(edit.overlaps(other) for other in kept):
-            kept.append(edit)
-    return kept
 
 
 def _padded(numbers: Numbers, length: int) -> Numbers:

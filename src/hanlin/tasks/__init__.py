@@ -1,5 +1,6 @@
 """Labelled tasks: for each, its data format, prompt, decoding and metric in one place."""
 
+from hanlin.tasks.attacking import attack_task
 from hanlin.tasks.base import (
     Encoded,
     Measured,
@@ -41,6 +42,7 @@ __all__ = [
     "Task",
     "TaskSet",
     "answer_limit",
+    "attack_task",
     "calibrate_head",
     "check_control",
     "classify_texts",

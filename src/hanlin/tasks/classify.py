@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,10 @@ class Classify(Task[Labelled]):
         """Return a request of the toy world with the fact that it leaves out as its label."""
         request = story.request(language, rng)
         return [Labelled(request.text, _MISSING[language][request.missing], language)]
+
+    def rewrite(self, example: Labelled, change: Callable[[str], str]) -> Labelled:
+        """Return a text that is changed; the second of a pair stays."""
+        return replace(example, text=change(example.text))
 
     def language(self, example: Labelled) -> str:
         """Return the text's language."""
