@@ -36,7 +36,7 @@ class Arguments(Loading):
     """Records with `text` and `label`, or those of the task (.json, .jsonl, packed or not), that
     training never saw."""
     task: str = ""
-    """The task that writes: translate, summarize or dialogue; left out, a classifier is attacked."""
+    """A task that writes: translate, summarize, dialogue; left out, a classifier is attacked."""
     family: str = ""
     """Families of attacks, parted by commas; left out, all those of the languages in the data.
     Several are tried one by one, and then together."""
