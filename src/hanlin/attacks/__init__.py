@@ -8,6 +8,7 @@ from hanlin.attacks.families import (
     ENGLISH,
     FAMILIES,
     Family,
+    check_families,
     choose_families,
     propose_edits,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Victim",
     "apply_edits",
     "attack_text",
+    "check_families",
     "choose_families",
     "embedding_of",
     "moved",

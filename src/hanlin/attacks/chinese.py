@@ -19,8 +19,15 @@ from hanlin.attacks.edits import HAN, Edit
 from hanlin.attacks.tables import COMPONENTS, SHAPES
 from hanlin.errors import require
 
-__all__ = ["insert_marks", "same_shape", "same_sound", "split_components", "to_pinyin",
-           "to_traditional"]  # fmt: skip
+__all__ = [
+    "insert_marks",
+    "load_pinyin",
+    "same_shape",
+    "same_sound",
+    "split_components",
+    "to_pinyin",
+    "to_traditional",
+]
 
 _CHARACTER = re.compile(f"[{HAN}]")
 _MARKS = " ·*、.-|"
@@ -97,7 +104,7 @@ def _characters(text: str) -> Iterator[tuple[int, str]]:
 @functools.cache
 def _reading(character: str) -> tuple[str, str]:
     """Return a character's commonest syllable with its tone (`hao3`) and without (`hao`)."""
-    pinyin = _pinyin()
+    pinyin = load_pinyin()
     (toned,) = pinyin.lazy_pinyin(character, style=pinyin.Style.TONE3)
     (plain,) = pinyin.lazy_pinyin(character)
     return toned, plain
@@ -115,7 +122,12 @@ def _syllables() -> Mapping[str, str]:
     return found
 
 
-def _pinyin() -> Any:
+def load_pinyin() -> Any:
+    """Return the module pypinyin.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     return require("pypinyin", extra="attack", purpose="Attacking by sound and by pinyin")
 
 

@@ -18,7 +18,15 @@ from hanlin.attacks.synonyms import use_synonyms
 from hanlin.config import AttackFamily
 from hanlin.errors import UserError
 
-__all__ = ["CHINESE", "ENGLISH", "FAMILIES", "Family", "choose_families", "propose_edits"]
+__all__ = [
+    "CHINESE",
+    "ENGLISH",
+    "FAMILIES",
+    "Family",
+    "check_families",
+    "choose_families",
+    "propose_edits",
+]
 
 Family = Callable[[str, random.Random], Iterable[Edit]]
 
@@ -55,6 +63,16 @@ def choose_families(names: Iterable[str]) -> tuple[AttackFamily, ...]:
             raise UserError(f"There is no family {name!r}; there are {', '.join(FAMILIES)}.")
         chosen[known] = None
     return tuple(chosen)
+
+
+def check_families(families: Iterable[AttackFamily]) -> None:
+    """Check that what some families need is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if {"sound", "pinyin"} & set(families):
+        chinese.load_pinyin()
 
 
 def propose_edits(text: str, families: Sequence[AttackFamily], rng: random.Random) -> list[Edit]:

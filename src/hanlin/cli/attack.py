@@ -179,13 +179,14 @@ def _read(options: Arguments) -> list[Labelled]:
 
 def _attacks(names: str, languages: set[str]) -> dict[str, Sequence[AttackFamily]]:
     """Return the families one by one, and together where there are several."""
-    from hanlin.attacks import CHINESE, ENGLISH, choose_families
+    from hanlin.attacks import CHINESE, ENGLISH, check_families, choose_families
 
     given = [name.strip() for name in names.split(",") if name.strip()]
     if not given:
         given += CHINESE if "zh" in languages else ()
         given += ENGLISH if languages - {"zh"} else ()
     families = choose_families(given)
+    check_families(families)
     together = {"together": families} if len(families) > 1 else {}
     return {**{family: (family,) for family in families}, **together}
 

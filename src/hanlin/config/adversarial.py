@@ -52,8 +52,8 @@ class AdversarialConfig(Strict):
     """Families of attacks on the text that examples are rewritten by, against the current model."""
     held_out: tuple[AttackFamily, ...] = ()
     """Families that are never trained on, for a fair measure; none may stand in `families`."""
-    share: float = Field(default=0.3, gt=0, le=1)
-    """The share of the examples that are rewritten."""
+    share: float = Field(default=0.3, ge=0, le=1)
+    """The share of the examples that are rewritten; with 0, attacks are measured alone."""
     budget: float = Field(default=0.2, gt=0, le=1)
     """The share of an example's units (Chinese characters, words) that are changed at most."""
     tries: int = Field(default=4, ge=1)
@@ -61,7 +61,8 @@ class AdversarialConfig(Strict):
     With 1, rewriting is blind: the control."""
     measured: int = Field(default=20, ge=0)
     """Examples of a group that are attacked once the stage has learnt, by each family that is
-    named here, or by all of the language where none is; 0 for none."""
+    named here and by those of each key together, or by all of the language where none is; 0 for
+    none."""
 
     @property
     def resolved_norm(self) -> AttackNorm:
@@ -69,11 +70,22 @@ class AdversarialConfig(Strict):
         return self.norm or ("linf" if self.method == "fgsm" else "l2")
 
     @property
+    def rewrites(self) -> bool:
+        """Whether it learns from rewritten texts."""
+        return bool(self.families) and self.share > 0
+
+    @property
+    def measured_sets(self) -> tuple[str, ...]:
+        """The sets of families that are measured together, by name."""
+        named = {"trained": self.families, "held_out": self.held_out}
+        return tuple(name for name, families in named.items() if families) or ("together",)
+
+    @property
     def passes(self) -> float:
         """What a step costs, in passes over its rows forward and back; a plain one costs 1."""
         whole = {"none": 1, "pgd": 1 + self.steps, "freelb": self.steps + (self.weight < 1)}
         passes = float(whole.get(self.method, 2 + (self.method == "virtual")))
-        if self.families and self.tries > 1:  # one for the gradient, and forward alone for tries
+        if self.rewrites and self.tries > 1:  # one for the gradient, and forward alone for tries
             passes += self.share * (1 + self.tries / 3)
         return passes
 
@@ -94,8 +106,10 @@ class AdversarialConfig(Strict):
                     f"`{key}` has no meaning for method {self.method!r}; leave it out, or take "
                     "method = 'pgd' or 'freelb'"
                 )
-        if self.method == "none" and not self.families:
-            raise ValueError("it attacks nothing; set `method`, or name `families`")
+        if self.method == "none" and self.share and not self.families:
+            raise ValueError(
+                "it attacks nothing; set `method`, name `families`, or measure alone by share = 0"
+            )
         both = [name for name in self.families if name in self.held_out]
         if both:
             raise ValueError(f"{', '.join(both)} cannot be trained on and held out; name it once")

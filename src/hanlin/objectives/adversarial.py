@@ -82,7 +82,7 @@ class _Gathered:
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self.weights = weights
         self._gradients: list[Tensor | None] = [None] * len(weights)
-        self._clean: list[Tensor] = []
+        self._clean: list[Loss] = []
         self._attacked: list[tuple[float, Tensor]] = []
         self._counted: Tensor | float = 0.0
 
@@ -94,7 +94,7 @@ class _Gathered:
                 before, part = self._gradients[place], gradient * point.weight
                 self._gradients[place] = part if before is None else before + part
         if point.clean:
-            self._clean.append(loss.sum)
+            self._clean.append(loss)
         elif point.weight:
             self._attacked.append((point.weight, loss.sum))
 
@@ -102,13 +102,13 @@ class _Gathered:
         """Return the sum, whose backward hands out what was gathered."""
         share = sum(weight for weight, _ in self._attacked)
         attacked = torch.stack([weight * loss for weight, loss in self._attacked]).sum()
-        clean = (1 - share) * self._clean[0] if self._clean else 0.0
+        clean = (1 - share) * self._clean[0].sum if self._clean else 0.0
         total: Tensor = _Known.apply(  # type: ignore[no-untyped-call]
             attacked + clean, self._gradients, *self.weights
         )
         parts = {"attacked": attacked / share}
         if self._clean:
-            parts["clean"] = self._clean[0]
+            parts |= {**self._clean[0].parts, "clean": self._clean[0].sum}
         return Loss(total, self._counted, parts)
 
 
@@ -194,7 +194,7 @@ class Adversarial(Generic[P]):
         slopes = _slopes(near, probe)
         with moved(model, _climb(balls, [ball.zero() for ball in balls], slopes, 1.0)):
             turned = _divergence(target, self._inner.scores(model, inner))
-        parts = {"clean": clean.sum.detach(), "divergence": turned.detach()}
+        parts = {**clean.parts, "clean": clean.sum.detach(), "divergence": turned.detach()}
         return Loss(clean.sum + self._config.weight * turned, clean.weight, parts)
 
 
@@ -233,7 +233,7 @@ def _visit(
         torch.zeros_like(move) if slope is None else slope
         for move, slope in zip(wanted, gradients, strict=False)
     ]
-    return Loss(found.sum.detach(), found.weight, {}), slopes, gradients[len(wanted) :]
+    return Loss(found.sum.detach(), found.weight, found.parts), slopes, gradients[len(wanted) :]
 
 
 def _slopes(value: Tensor, moves: Moves) -> Moves:

@@ -7,7 +7,7 @@ beside a stage that is the same but for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hanlin.attacks import CHINESE, ENGLISH, Budget, Victim
@@ -47,21 +47,30 @@ def measure_attacked(
             report = measure_robustness(
                 victim,
                 chosen,
-                {family: (family,) for family in _families(config, examples[0].language)},
+                _attacks(config, examples[0].language),
                 Budget(config.budget),
                 seed=context.recipe.seed,
             )
             figures = report.as_dict()
             for family, measured in figures["by_attack"].items():
-                measured["trained_on"] = family in config.families
-            found.setdefault(name, {})[group] = figures
+                known = family == "trained" or family in config.families
+                measured["trained_on"] = known and config.rewrites
+            found.setdefault(name, {})[group.replace(".", "_")] = figures
     return found
 
 
-def _families(config: AdversarialConfig, language: str) -> Sequence[AttackFamily]:
-    """Return the families that the recipe names, or all those of a language."""
-    named = (*config.families, *config.held_out)
-    return named or (CHINESE if language == "zh" else ENGLISH)
+def _attacks(config: AdversarialConfig, language: str) -> Mapping[str, Sequence[AttackFamily]]:
+    """Return the families that the recipe names, or all those of a language: alone and together."""
+    sets: dict[str, Sequence[AttackFamily]] = {
+        "trained": config.families,
+        "held_out": config.held_out,
+        "together": CHINESE if language == "zh" else ENGLISH,
+    }
+    chosen = {name: sets[name] for name in config.measured_sets}
+    found: dict[str, Sequence[AttackFamily]] = {
+        family: (family,) for families in chosen.values() for family in families
+    }
+    return found | chosen
 
 
 def _subjects(

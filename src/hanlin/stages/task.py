@@ -151,9 +151,9 @@ def _under_attack(
 ) -> Objective[Any]:
     """Return the objective, under attack where the recipe asks for it."""
     attack = config.adversarial
-    if attack is None:
+    if attack is None or (attack.method == "none" and not attack.rewrites):
         return objective
-    rewriter = Rewriter(objective, tokenizer, attack) if attack.families else None
+    rewriter = Rewriter(objective, tokenizer, attack) if attack.rewrites else None
     return Adversarial(objective, attack, rewriter)
 
 
