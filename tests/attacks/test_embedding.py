@@ -83,6 +83,19 @@ def test_a_move_is_added_to_the_embedding_and_taken_away_again() -> None:
     assert torch.equal(model(ids), before)
 
 
+def test_a_compiled_pass_is_left_out_inside_and_put_back() -> None:
+    shape = ModelConfig(vocab_size=32, hidden_size=16, num_heads=2, num_layers=1, context_length=16)
+    model = build_model(shape, seed=1)
+
+    def compiled(*arguments: object) -> Tensor:
+        raise AssertionError("hooks that come later are not seen by it")
+
+    model.__dict__["hidden"] = compiled
+    with moved(model, [torch.zeros(1, 7, 16)]):
+        model.hidden(torch.arange(7)[None])
+    assert model.__dict__["hidden"] is compiled
+
+
 def test_a_model_without_embeddings_is_named() -> None:
     with pytest.raises(ModelError, match="Linear has no `embedding`"):
         embedding_of(nn.Linear(2, 2))
