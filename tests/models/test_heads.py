@@ -122,6 +122,15 @@ def test_a_released_head_says_the_same_to_the_bit(layout: HeadConfig, tmp_path: 
     assert not [*place.rglob("*.pt"), *place.rglob("*.bin"), *place.rglob("*.pkl")]
 
 
+@torch.no_grad()
+def test_transformers_reads_the_decoder_and_passes_the_head_over(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    place = release(tmp_path / "model", "mood")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(place).eval()
+    ids = torch.tensor([TEXTS[0]])
+    torch.testing.assert_close(theirs(ids).logits, load_release(place)(ids), rtol=1e-4, atol=1e-4)
+
+
 def release(folder: Path, *names: str) -> Path:
     model = decoder()
     heads = [ReleasedHead(name, shaken(model, LAYOUTS[0]), 1.0, 16) for name in names]

@@ -13,7 +13,7 @@ import torch
 import hanlin
 from hanlin.api import Model
 from hanlin.cli import main
-from hanlin.errors import ModelError, RecipeError, StoppedError, UserError
+from hanlin.errors import DataError, ModelError, RecipeError, StoppedError, UserError
 from hanlin.models import list_heads, load_release, read_learnt
 from hanlin.objectives import Labels
 
@@ -200,6 +200,7 @@ def test_frozen_stages_add_heads_and_others_leave_them_out(tmp_path: Path) -> No
         (FROZEN + "replay = 0.1\n" + MOOD, "forgets nothing"),
         (TUNED + MOOD.replace("{}", '{ pool = "most" }'), "pool"),
         (TUNED + MOOD + 'file = "own.py"\n', "a head and a file"),
+        (TUNED + MOOD.replace("head = {}", 'on_error = "skip"'), "only a head's records"),
     ],
 )
 def test_a_recipe_that_cannot_be_carried_out_is_refused(
@@ -207,6 +208,13 @@ def test_a_recipe_that_cannot_be_carried_out_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=message):
         run(tmp_path, tables)
+
+
+def test_labels_that_cannot_be_learnt_are_refused_before_anything_is(tmp_path: Path) -> None:
+    swapped = MOOD.replace("head = {}", 'head = { label = "text2" }').replace("reviews", "pairs")
+    with pytest.raises(DataError, match="seem to be mixed up"):
+        run(tmp_path, FROZEN, swapped)
+    assert not (tmp_path / "run" / "corpus").exists()
 
 
 def test_the_verb_prints_labels_and_compares_known_ones(
@@ -220,6 +228,7 @@ def test_the_verb_prints_labels_and_compares_known_ones(
     found = json.loads(capsys.readouterr().out)
     assert (found["head"], len(found["texts"])) == ("mood", 3)
     assert (found["compared"], found["unseen_labels"]) == (1, 1)
+    assert 0 <= found["expected_calibration_error"] <= 1
     lines = tmp_path / "lines.txt"
     lines.write_text("小猫\n\n小狗\n", encoding="utf-8")
     assert main([*verb, "--file", str(lines)]) == 0

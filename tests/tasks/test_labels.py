@@ -20,8 +20,11 @@ def write(folder: Path, records: list[Any]) -> Path:
     return path
 
 
-def gather(path: Path, tokenizer: Tokenizer, *, length: int = 32, **head: Any) -> LabelSet:
-    config = TaskConfig(name="mood", path=str(path), head=HeadConfig(**head))
+def gather(
+    path: Path, tokenizer: Tokenizer, *, length: int = 32, skip: bool = False, **head: Any
+) -> LabelSet:
+    policy = {"on_error": "skip"} if skip else {}
+    config = TaskConfig(name="mood", path=str(path), head=HeadConfig(**head), **policy)
     return gather_labels(config, tokenizer, length, num_held_out=100, first=600)
 
 
@@ -69,9 +72,9 @@ def test_bad_records_are_refused_by_name_or_left_out_and_counted(
     path = write(tmp_path, [*reviews(20), *bad])
     with pytest.raises(DataError, match=r"line 21: the field 'text' is blank"):
         gather(path, bpe)
-    assert gather(path, bpe, bad_records="skip").skipped["unreadable"] == 4
+    assert gather(path, bpe, skip=True).skipped["unreadable"] == 4
     with pytest.raises(DataError, match=r"None of the 24 records.*head\.label"):
-        gather(path, bpe, bad_records="skip", label="mood")
+        gather(path, bpe, skip=True, label="mood")
 
 
 def test_a_label_that_training_never_shows_is_refused_or_counted(
@@ -84,7 +87,7 @@ def test_a_label_that_training_never_shows_is_refused_or_counted(
     path = write(tmp_path, records)
     with pytest.raises(DataError, match=r"The label 'rare'.*no node would learn it"):
         gather(path, bpe)
-    assert gather(path, bpe, bad_records="skip").skipped["unseen"] > 0
+    assert gather(path, bpe, skip=True).skipped["unseen"] > 0
 
 
 def test_one_label_alone_and_mixed_up_columns_are_refused(bpe: Tokenizer, tmp_path: Path) -> None:

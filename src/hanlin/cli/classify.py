@@ -90,15 +90,25 @@ def _read(path: Path, field: str) -> list[tuple[str, str, str]]:
 def _compare(
     wanted: Sequence[str], found: Sequence[Classified], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Return how many of the labels that the head knows it says."""
-    pairs = [(label, one.label) for label, one in zip(wanted, found, strict=True) if label]
-    known = [pair for pair in pairs if pair[0] in labels]
-    right = sum(label == said for label, said in known)
-    return {
+    """Return how many of the labels that the head knows it says, and how sure it was."""
+    import torch
+
+    from hanlin.evaluation import calibration_error
+
+    given = [(label, one) for label, one in zip(wanted, found, strict=True) if label]
+    known = [(label, one) for label, one in given if label in labels]
+    compared: dict[str, Any] = {
         "compared": len(known),
-        "accuracy": right / len(known) if known else None,
-        "unseen_labels": len(pairs) - len(known),
+        "unseen_labels": len(given) - len(known),
+        "accuracy": None,
+        "expected_calibration_error": None,
     }
+    if known:
+        chances = torch.tensor([list(one.probabilities.values()) for _, one in known])
+        numbers = torch.tensor([list(labels).index(label) for label, _ in known])
+        compared["accuracy"] = sum(label == one.label for label, one in known) / len(known)
+        compared["expected_calibration_error"] = calibration_error(chances, numbers)
+    return compared
 
 
 def _words(

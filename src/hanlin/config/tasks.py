@@ -33,9 +33,6 @@ class HeadConfig(Strict):
     """Tokens that one label counts as beside the targets of other tasks and of plain text."""
     label: str = Field(default="label", min_length=1)
     """The field of a record that holds the label; it may be a whole number."""
-    bad_records: Literal["refuse", "skip"] = "refuse"
-    """What becomes of a record without text or label, and of one kept apart whose label training
-    never shows: it is refused, or left out and counted."""
     calibration: int = Field(default=500, ge=2)
     """Examples of a language that are kept apart to fit the temperature, at most a tenth."""
 
@@ -51,6 +48,10 @@ class TaskConfig(Strict):
     """The toy world in place of a path: which stories the examples are made from."""
     file: str = ""
     """A Python file of your own that defines the task as `TASK`; it is run, so trust it."""
+    on_error: Literal["refuse", "skip"] = "refuse"
+    """What a record of `path` that cannot be used does: it stops the run before anything is
+    learnt, or it is left out, which is counted and reported. To a head, a label that training
+    never shows is such an error."""
     head: HeadConfig | None = None
     """Classification by output nodes of its own; `name` is then the head's, any that you like."""
     weight: float = Field(default=1.0, gt=0)
@@ -64,6 +65,11 @@ class TaskConfig(Strict):
             raise ValueError(
                 f"task {self.name!r} has either a path or a world, such as world = {{ stories = "
                 "2000 }"
+            )
+        if self.head is None and self.on_error == "skip":
+            raise ValueError(
+                f"task {self.name!r} has no head, and only a head's records can be skipped; leave "
+                "out `on_error` and repair the records that are named"
             )
         if self.head is not None and self.file:
             raise ValueError(

@@ -18,7 +18,7 @@ from hanlin.tasks.classifying import (
     label_logits,
     measure_head,
 )
-from hanlin.tasks.labels import LabelSet, encode_text, gather_labels
+from hanlin.tasks.labels import LabelSet, encode_text, gather_labels, part_labels
 from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
@@ -54,6 +54,7 @@ __all__ = [
     "label_logits",
     "load_task",
     "measure_head",
+    "part_labels",
     "read_labelled",
     "read_messages",
     "read_records",

@@ -23,6 +23,7 @@ from zlib import crc32
 from hanlin.config import HeadConfig, TaskConfig
 from hanlin.data import ExampleRows, hide_tokens
 from hanlin.errors import DataError
+from hanlin.tasks.base import check_control
 from hanlin.tasks.classify import Classify, Labelled, read_labelled
 from hanlin.tasks.sets import invent_examples
 from hanlin.tasks.sources import read_records
@@ -30,7 +31,7 @@ from hanlin.tasks.sources import read_records
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["LabelSet", "encode_text", "gather_labels"]
+__all__ = ["LabelParts", "LabelSet", "encode_text", "gather_labels", "part_labels"]
 
 _LEAST_FILE = 10
 """One text in so many of a language may be kept apart for each purpose."""
@@ -56,13 +57,20 @@ class LabelSet:
     """What was left out by policy, counted: `unreadable` records, and `unseen` labels."""
 
 
-def gather_labels(
-    config: TaskConfig, tokenizer: Tokenizer, row_length: int, *, num_held_out: int, first: int
-) -> LabelSet:
-    """Read or make up a head's texts, and keep some of them apart.
+@dataclass(frozen=True, kw_only=True)
+class LabelParts:
+    """Labelled texts by what becomes of them, before they are tokens."""
 
-    `first` is the token that stands for the first label: the vocabulary's end, or the end of the
-    labels of the head before.
+    training: Sequence[Labelled] = field(repr=False)
+    calibration: Sequence[Labelled] = field(repr=False)
+    test: Sequence[Labelled] = field(repr=False)
+    counts: Mapping[str, int]
+    """Training texts of each label, by its name."""
+    skipped: Mapping[str, int]
+
+
+def part_labels(config: TaskConfig, *, num_held_out: int) -> LabelParts:
+    """Read or make up a head's texts, and keep some of them apart.
 
     Raises:
         DataError: a record is wrong, there is one label alone, or columns are mixed up.
@@ -73,16 +81,38 @@ def gather_labels(
     _check_columns(config, found)
     test, calibration, training = _part(found, num_held_out, head.calibration)
     counts = Counter(example.label for example in training)
-    labels = tuple(sorted(counts))
-    if len(labels) < 2:
+    if len(counts) < 2:
+        alone = f"the label {min(counts)!r} alone" if counts else "no label"
         raise DataError(
-            f"The texts of the task {config.name!r} that are learnt have "
-            f"{'the label ' + repr(labels[0]) + ' alone' if labels else 'no label'}; a head tells "
-            "two or more apart. Give more texts, or name the right field as head.label."
+            f"The texts of the task {config.name!r} that are learnt have {alone}; a head tells two "
+            "or more apart. Give more texts, or name the right field as head.label."
         )
-    unseen = _drop_unseen(config, head, labels, [test, calibration])
-    encoded = [encode_text(tokenizer, one.text, one.text2, row_length) for one in training]
-    nodes = (first + labels.index(one.label) for one in training)
+    unseen = _drop_unseen(config, counts, [test, calibration])
+    return LabelParts(
+        training=training,
+        calibration=calibration,
+        test=test,
+        counts={label: counts[label] for label in sorted(counts)},
+        skipped={"unreadable": unreadable, "unseen": unseen},
+    )
+
+
+def gather_labels(
+    config: TaskConfig, tokenizer: Tokenizer, row_length: int, *, num_held_out: int, first: int
+) -> LabelSet:
+    """Return a head's texts as a stage uses them.
+
+    `first` is the token that stands for the first label: the vocabulary's end, or the end of the
+    labels of the head before.
+
+    Raises:
+        DataError: a record is wrong, there is one label alone, or columns are mixed up.
+        TokenizerError: there are pairs, and the tokenizer has no token between them.
+    """
+    parts = part_labels(config, num_held_out=num_held_out)
+    labels = tuple(parts.counts)
+    encoded = [encode_text(tokenizer, one.text, one.text2, row_length) for one in parts.training]
+    nodes = (first + labels.index(one.label) for one in parts.training)
     rows = ExampleRows.pack(
         (
             hide_tokens([*ids, node], [False] * (len(ids) + 1))
@@ -93,12 +123,12 @@ def gather_labels(
     return LabelSet(
         config=config,
         labels=labels,
-        counts=tuple(counts[label] for label in labels),
+        counts=tuple(parts.counts.values()),
         rows=rows,
-        calibration=calibration,
-        held_out=_by_language(test),
+        calibration=parts.calibration,
+        held_out=_by_language(parts.test),
         cut=sum(cut > 0 for _, cut in encoded),
-        skipped={"unreadable": unreadable, "unseen": unseen},
+        skipped=parts.skipped,
     )
 
 
@@ -106,7 +136,12 @@ def encode_text(tokenizer: Tokenizer, text: str, text2: str, limit: int) -> tupl
     """Return a text, or a pair, as at most `limit` tokens, and how many tokens were cut off.
 
     Of a pair that is too long, the longer text is cut first.
+
+    Raises:
+        TokenizerError: it is a pair, and the tokenizer has no token between them.
     """
+    if text2:
+        check_control(tokenizer, "classification of pairs", ["<|sep|>"])
     first, second = tokenizer.encode(text), tokenizer.encode(text2) if text2 else []
     mark = [tokenizer.control["<|sep|>"]] if text2 else []
     room = limit - 1 - len(mark)
@@ -126,7 +161,7 @@ def _read(config: TaskConfig, head: HeadConfig) -> tuple[list[Labelled], int]:
         try:
             found.append(read_labelled(record, head.label))
         except DataError:
-            if head.bad_records == "refuse":
+            if config.on_error == "refuse":
                 raise
             unreadable += 1
     if not found:
@@ -166,18 +201,16 @@ def _part(
     return parts
 
 
-def _drop_unseen(
-    config: TaskConfig, head: HeadConfig, labels: Sequence[str], parts: Sequence[list[Labelled]]
-) -> int:
+def _drop_unseen(config: TaskConfig, labels: Iterable[str], parts: Sequence[list[Labelled]]) -> int:
     """Take out what has a label that training never shows; return how much that was."""
     dropped = 0
     for part in parts:
         unseen = sorted({example.label for example in part} - set(labels))
-        if unseen and head.bad_records == "refuse":
+        if unseen and config.on_error == "refuse":
             raise DataError(
                 f"The label {unseen[0]!r} of the task {config.name!r} occurs only among the texts "
                 "that are kept apart, so that no node would learn it. Give more texts with it, or "
-                'leave such texts out with head.bad_records = "skip".'
+                'leave such texts out with on_error = "skip".'
             )
         dropped += sum(example.label in unseen for example in part)
         part[:] = [example for example in part if example.label not in unseen]

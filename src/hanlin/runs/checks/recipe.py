@@ -22,7 +22,7 @@ def check_recipe(recipe: Recipe) -> None:
             inherits an optimiser that does not fit, compares with what is left out, or waits for a
             level that can never be reached; a task is unknown or its file is missing; a batch is
             shorter than one row, or the tokenizer's folder holds none.
-        DataError: a Python file that a task names defines none.
+        DataError: a Python file that a task names defines none, or labels cannot be learnt.
         ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to or
             expanded so.
         TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.

@@ -8,7 +8,7 @@ from hanlin.attacks import check_families
 from hanlin.config import ExpandConfig, ModelConfig, Recipe, StageConfig, TaskConfig
 from hanlin.errors import RecipeError
 from hanlin.models.expansion import check_expansion
-from hanlin.tasks import find_task
+from hanlin.tasks import find_task, part_labels
 
 __all__ = ["check_tasks"]
 
@@ -18,7 +18,7 @@ def check_tasks(recipe: Recipe) -> None:
 
     Raises:
         RecipeError: a task is unknown, or its file is missing.
-        DataError: a file of the user's own defines no task.
+        DataError: a file of the user's own defines no task, or one of labels teaches none.
         MissingExtraError: an attack that it names needs a package that is not installed.
     """
     for stage in recipe.stages:
@@ -29,6 +29,8 @@ def check_tasks(recipe: Recipe) -> None:
             _check_files(stage, task)
             if task.head is None:
                 find_task(task)
+            else:
+                part_labels(task, num_held_out=stage.task.held_out if stage.task else 0)
 
 
 def check_low_rank(stage: StageConfig, shape: ModelConfig) -> None:
