@@ -4,12 +4,12 @@
         --trained sound,shape,marks --held-out pinyin,split
 
 One recipe is written and run: a small decoder learns the training texts as plain text; from it each
-arm teaches a head, with the same rows and seed. The arms: `plain`; `noise`, random moves of the
-embeddings as long as those of `fgm`; `fgm`; `blind`, texts rewritten at random; `attacked`, texts
-rewritten against the current model. One text in six is kept apart by its hash. Measured on it:
-clean accuracy on all, and, on the first `--texts`, accuracy under greedy search by the trained
-families together and by those held out together, each made afresh against the arm itself. Results
-are JSON lines.
+arm teaches a head, with the same rows and seed. The arms: `plain`; for each `--epsilon`, in
+percent, `noise-20`, random moves of the embeddings, and `fgm-20`, moves as long along the gradient;
+`blind`, texts rewritten at random; `attacked`, texts rewritten against the current model. One text
+in six is kept apart by its hash. Measured on it: clean accuracy on all, and, on the first
+`--texts`, accuracy under greedy search by the trained families together and by those held out
+together, each made afresh against the arm itself. Results are JSON lines.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--held-out", required=True)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--texts", type=int, default=150)
-    parser.add_argument("--epsilon", type=float, default=0.2)
+    parser.add_argument("--epsilon", type=float, nargs="+", default=[0.2, 0.05])
     parser.add_argument("--budget", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -134,10 +134,14 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
     """Return each arm's table `adversarial`."""
     families = json.dumps(choose_families(options.trained.split(",")))
     rewriting = {"families": families, "budget": options.budget}
+    moves = {
+        f"{method}-{epsilon * 100:.0f}": _MOVE.format(method=method, epsilon=epsilon)
+        for epsilon in options.epsilon
+        for method in ("noise", "fgm")
+    }
     return {
         "plain": "",
-        "noise": _MOVE.format(method="noise", epsilon=options.epsilon),
-        "fgm": _MOVE.format(method="fgm", epsilon=options.epsilon),
+        **moves,
         "blind": _REWRITE.format(tries=1, **rewriting),
         "attacked": _REWRITE.format(tries=4, **rewriting),
     }

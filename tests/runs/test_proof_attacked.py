@@ -59,7 +59,7 @@ def test_classifiers_alone_are_judged_by_each_set_against_each_control() -> None
     assert figures == [
         (control, f"attacked.mood.*.by_attack.{name}.accuracy.value")
         for name in ("trained", "held_out")
-        for control in ("without attacks", "by chance")
+        for control in ("without attacks", "with attacks by chance")
     ] + [("without attacks", "attacked.mood.*.clean.value")]
 
 

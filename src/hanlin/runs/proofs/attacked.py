@@ -1,7 +1,7 @@
 """Claims about attacks in a task stage: they help against what was trained on, and against more.
 
-    without attacks   the same stage, learning from clean examples alone
-    by chance         moves of the embeddings as long, but random, and texts rewritten blindly
+    without attacks          the same stage, learning from clean examples alone
+    with attacks by chance   moves of the embeddings as long, but random, and texts rewritten blindly
 
 All arms do the same steps on the same rows and are attacked in the same way, each afresh on itself;
 an arm under attack spends more operations, which its result says. Judged are classifiers alone.
@@ -19,7 +19,7 @@ from hanlin.runs.proofs.subject import Subject
 
 __all__ = ["prove_attacked"]
 
-_WITHOUT, _CHANCE = "without attacks", "by chance"
+_WITHOUT, _CHANCE = "without attacks", "with attacks by chance"
 _SETS = {
     "trained": "the families that it was trained on",
     "held_out": "families that it was never trained on",
@@ -55,7 +55,7 @@ def _claims(task: str, config: AdversarialConfig, controls: list[str]) -> Iterat
         for control in controls:
             yield Claim(
                 sentence=f"Attacked by {_SETS[name]}, more {{language}} texts of {task!r} are "
-                f"read rightly than {control}",
+                f"read rightly than by the stage {control}",
                 arm="recipe",
                 control=control,
                 figure=f"attacked.{task}.*.by_attack.{name}.accuracy.value",
@@ -63,7 +63,7 @@ def _claims(task: str, config: AdversarialConfig, controls: list[str]) -> Iterat
             )
     yield Claim(
         sentence=f"Of clean {{language}} texts of {task!r}, at least 98 % as many are read "
-        "rightly as without attacks",
+        "rightly as by the stage without attacks",
         arm="recipe",
         control=_WITHOUT,
         figure=f"attacked.{task}.*.clean.value",
