@@ -1,7 +1,7 @@
 """Claims about attacks in a task stage: they help against what was trained on, and against more.
 
     without attacks          the same stage, learning from clean examples alone
-    with attacks by chance   moves of the embeddings as long, but random, and texts rewritten blindly
+    with attacks by chance   as long moves of the embeddings, but random; blind rewriting
 
 All arms do the same steps on the same rows and are attacked in the same way, each afresh on itself;
 an arm under attack spends more operations, which its result says. Judged are classifiers alone.
