@@ -32,6 +32,7 @@ VERBS: dict[str, dict[str, str]] = {
         "classify": "labels with probabilities, by a head that was taught",
         "score": "a sentence's probability token by token, beside the n-gram's",
         "eval": "bits per byte, repetition, novelty; scores on suites",
+        "attack": "a classifier's accuracy clean and under attack",
     },
     "Make it smaller, take it elsewhere": {
         "quantize": "weights of 8 or 4 bits, with what that saves and what it changes",

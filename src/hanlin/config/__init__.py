@@ -1,6 +1,12 @@
 """Recipe types: what a run needs, as frozen and checked settings."""
 
 from hanlin.config._strict import Strict
+from hanlin.config.adversarial import (
+    AdversarialConfig,
+    AttackFamily,
+    AttackNorm,
+    EmbeddingAttack,
+)
 from hanlin.config.augment import AugmentConfig
 from hanlin.config.checkpointing import CheckpointStageConfig
 from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, WorldConfig
@@ -32,6 +38,9 @@ from hanlin.config.training import (
 )
 
 __all__ = [
+    "AdversarialConfig",
+    "AttackFamily",
+    "AttackNorm",
     "AugmentConfig",
     "Bits",
     "CheckpointConfig",
@@ -39,6 +48,7 @@ __all__ = [
     "CleaningConfig",
     "CorpusConfig",
     "DistilConfig",
+    "EmbeddingAttack",
     "EvaluationConfig",
     "ExpandConfig",
     "ExpandMethod",

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from hanlin.config._strict import Strict
+from hanlin.config.adversarial import AdversarialConfig
 from hanlin.config.corpus import WorldConfig
 from hanlin.config.preference import PreferenceConfig
 
@@ -100,6 +101,8 @@ class TaskStageConfig(Strict):
     held_out: int = Field(default=100, ge=1)
     """Examples of a task and language that are kept apart, as far as there are so many, and on
     which it is measured before and after; a file gives at most a tenth."""
+    adversarial: AdversarialConfig | None = None
+    """Attacks on the current model that it learns to withstand; without it, none."""
 
     @model_validator(mode="after")
     def _teaches_one_thing(self) -> Self:

@@ -35,6 +35,7 @@ from hanlin.evaluation.reliability import (
 )
 from hanlin.evaluation.repetition import Repetition, measure_repetition
 from hanlin.evaluation.reversal import ReversalReport, measure_reversal
+from hanlin.evaluation.robustness import AttackReport, RobustnessReport, measure_robustness
 from hanlin.evaluation.rouge import rouge
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
@@ -60,6 +61,7 @@ from hanlin.text.facts import Fact, make_facts
 
 __all__ = [
     "SUITES",
+    "AttackReport",
     "Bits",
     "BitsReport",
     "Comparison",
@@ -77,6 +79,7 @@ __all__ = [
     "Novelty",
     "Repetition",
     "ReversalReport",
+    "RobustnessReport",
     "Saving",
     "Scorer",
     "SentenceScore",
@@ -110,6 +113,7 @@ __all__ = [
     "measure_novelty",
     "measure_repetition",
     "measure_reversal",
+    "measure_robustness",
     "measure_separation",
     "measure_suite",
     "next_character_accuracy",

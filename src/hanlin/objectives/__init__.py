@@ -1,7 +1,16 @@
 """What a training step minimises: objectives that plug into the one training loop."""
 
+from hanlin.objectives.adversarial import Adversarial
 from hanlin.objectives.answers import Answers
-from hanlin.objectives.base import LanguageModel, Loss, Objective, StateDict, head_weight
+from hanlin.objectives.base import (
+    Attackable,
+    LanguageModel,
+    Loss,
+    Objective,
+    Scores,
+    StateDict,
+    head_weight,
+)
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.distillation import Distillation
@@ -15,11 +24,14 @@ from hanlin.objectives.overuse import Overuse
 from hanlin.objectives.own_text import Writer
 from hanlin.objectives.preference import Preference
 from hanlin.objectives.reward_book import RewardBook
+from hanlin.objectives.rewriting import Rewriter
 from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
 
 __all__ = [
+    "Adversarial",
     "Answers",
+    "Attackable",
     "Bridges",
     "Critic",
     "Distillation",
@@ -35,6 +47,8 @@ __all__ = [
     "Overuse",
     "Preference",
     "RewardBook",
+    "Rewriter",
+    "Scores",
     "StateDict",
     "TeacherForcing",
     "TextBatch",

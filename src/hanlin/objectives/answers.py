@@ -17,9 +17,10 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hanlin.data import PADDING, READ
-from hanlin.objectives.base import Loss, StateDict, head_weight
+from hanlin.objectives.base import Loss, Movable, Scores, StateDict, head_weight
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.next_token import TokenBatch
 
@@ -38,6 +39,8 @@ class AnswerBatch:
     tokens: TokenBatch
     segment_ids: Tensor
     """Which example each input is of, (B, T), counted from the left of its row."""
+    given: Tensor
+    """Whether each input is only read, (B, T); the beginning of an example is not among them."""
 
 
 def unhide(rows: Tensor) -> TokenBatch:
@@ -62,18 +65,35 @@ class Answers:
         tokens = unhide(batch)
         # Padding has the id 0; it stays in the last segment, where nothing looks ahead to it.
         begins = (tokens.inputs == self._eot_id) & (batch[:, :-1] != PADDING)
-        return AnswerBatch(tokens, begins.cumsum(1))
+        given = (batch[:, :-1].long() <= READ) & ~begins
+        return AnswerBatch(tokens, begins.cumsum(1), given)
 
     def loss(self, model: nn.Module, prepared: AnswerBatch) -> Loss:
         """Return the summed cross-entropy of the targets in nats, and how many there are."""
         head = head_weight(model)  # (V, C)
         assert isinstance(model, _SegmentedModel)  # a decoder
-        tokens, weights = prepared.tokens, prepared.tokens.weights
-        assert weights is not None  # set by prepare
+        tokens, weights = prepared.tokens, _weights(prepared)
         hidden = model.hidden(tokens.inputs, segment_ids=prepared.segment_ids).flatten(0, 1)
         cross_entropy = fused_cross_entropy if self._fused else plain_cross_entropy
         total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
         return Loss(total, weights.sum(), {})
+
+    def movable(self, prepared: AnswerBatch) -> list[Movable]:
+        """Return the inputs, of which those move that are given and not written by the model."""
+        ids = prepared.tokens.inputs
+        groups = torch.where(prepared.given, prepared.segment_ids - 1, -1)
+        return [Movable(ids, groups, torch.arange(len(ids), device=ids.device))]
+
+    def scores(self, model: nn.Module, prepared: AnswerBatch) -> list[Scores]:
+        """Return what the model says at each target: the plain way, for what needs it all."""
+        head = head_weight(model)
+        assert isinstance(model, _SegmentedModel)  # a decoder
+        hidden = model.hidden(prepared.tokens.inputs, segment_ids=prepared.segment_ids)
+        weights = _weights(prepared)
+        rows, places = torch.nonzero(weights, as_tuple=True)
+        logits = F.linear(hidden[rows, places], head).float()  # (N, V)
+        targets = prepared.tokens.targets[rows, places]
+        return [Scores(logits.log_softmax(-1), targets, weights[rows, places], rows)]
 
     def state_dict(self) -> StateDict:
         """Return nothing: this objective remembers nothing."""
@@ -81,3 +101,8 @@ class Answers:
 
     def load_state_dict(self, state: StateDict) -> None:
         """Take nothing back."""
+
+
+def _weights(prepared: AnswerBatch) -> Tensor:
+    assert prepared.tokens.weights is not None  # set by prepare
+    return prepared.tokens.weights

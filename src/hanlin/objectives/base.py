@@ -9,6 +9,7 @@ mathematics.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -16,7 +17,16 @@ from torch import Tensor, nn
 
 from hanlin.errors import ModelError
 
-__all__ = ["LanguageModel", "Loss", "Objective", "StateDict", "head_weight"]
+__all__ = [
+    "Attackable",
+    "LanguageModel",
+    "Loss",
+    "Movable",
+    "Objective",
+    "Scores",
+    "StateDict",
+    "head_weight",
+]
 
 StateDict = dict[str, Any]
 Prepared = TypeVar("Prepared")
@@ -31,6 +41,25 @@ class Loss(NamedTuple):
     """How much was counted: the number of tokens, as a rule."""
     parts: Mapping[str, Tensor]
     """Named sums that are logged after division by the same weight; they carry no gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says at N places where a target stands, out of V things that it could say."""
+
+    log_probs: Tensor
+    """(N, V) fp32."""
+    targets: Tensor
+    """(N,) int64."""
+    weights: Tensor
+    """How much each counts, (N,)."""
+    rows: Tensor
+    """The row of the batch that each is of, (N,)."""
+
+    @property
+    def losses(self) -> Tensor:
+        """The cross-entropy of each target, (N,)."""
+        return -self.log_probs.gather(1, self.targets[:, None])[:, 0]
 
 
 @runtime_checkable
@@ -65,6 +94,28 @@ class Objective(Protocol[Prepared]):
 
     def load_state_dict(self, state: StateDict) -> None:
         """Take back what `state_dict` gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movable:
+    """What one pass through the embedding reads, and what of it an attack may change."""
+
+    ids: Tensor
+    """(B, T), int64."""
+    groups: Tensor
+    """Which example of its row each may move with, (B, T) from 0; -1 where nothing may change."""
+    rows: Tensor
+    """The row of the batch that each row here is of, (B,)."""
+
+
+class Attackable(Objective[Prepared], Protocol[Prepared]):
+    """An objective whose inputs can be attacked."""
+
+    def movable(self, prepared: Prepared) -> list[Movable]:
+        """Return what can be attacked, by passes in the order in which `loss` makes them."""
+
+    def scores(self, model: nn.Module, prepared: Prepared) -> list[Scores]:
+        """Return what the model says at the targets, by passes in the same order."""
 
 
 def head_weight(model: nn.Module) -> Tensor:

@@ -19,7 +19,7 @@ N texts, T time, K labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ from hanlin.data import PADDING, READ
 from hanlin.models import Decoder
 from hanlin.models.heads import ClassifierHead, classify_ids, pad_rows
 from hanlin.objectives.answers import AnswerBatch, Answers
-from hanlin.objectives.base import Loss, StateDict
+from hanlin.objectives.base import Loss, Movable, Scores, StateDict
 
 __all__ = ["LabelBatch", "Labels", "TextBatch", "label_loss"]
 
@@ -45,6 +45,8 @@ class TextBatch:
     """What is no padding, (N, T)."""
     labels: Tensor
     """The number of each text's label, (N,)."""
+    rows: Tensor
+    """The row of the microbatch that each text is of, (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class LabelBatch:
     texts: Sequence[TextBatch]
     answers: AnswerBatch | None
     """None where no row holds any."""
+    answer_rows: Tensor
+    """The rows of the microbatch that hold them."""
 
 
 class Labels:
@@ -77,10 +81,10 @@ class Labels:
         """Take rows (B, T + 1) apart; nothing is drawn by chance."""
         numbers = batch.long()
         labelled = (READ - numbers >= self._vocab_size).any(1)
-        texts = self._texts(numbers[labelled])
+        texts = self._texts(numbers, labelled)
         others = numbers[~labelled]
         answers = self._answers.prepare(others, model, generator, progress) if len(others) else None
-        return LabelBatch(texts, answers)
+        return LabelBatch(texts, answers, torch.nonzero(~labelled)[:, 0])
 
     def loss(self, model: nn.Module, prepared: LabelBatch) -> Loss:
         """Return the sum in nats, its weight, and each head's share of it."""
@@ -109,6 +113,35 @@ class Labels:
         """Return the logits (N, K) that the loss is taken of."""
         return classify_ids(model, head, texts.ids, texts.mask)
 
+    def movable(self, prepared: LabelBatch) -> list[Movable]:
+        """Return the inputs by passes: all of a labelled text moves, but for how it begins."""
+        found = []
+        if prepared.answers is not None:
+            (one,) = self._answers.movable(prepared.answers)
+            found.append(Movable(one.ids, one.groups, prepared.answer_rows))
+        for texts in prepared.texts:
+            groups = texts.mask.long() - 1
+            groups[:, 0] = -1  # <|endoftext|>
+            found.append(Movable(texts.ids, groups, texts.rows))
+        return found
+
+    def scores(self, model: nn.Module, prepared: LabelBatch) -> list[Scores]:
+        """Return what the model says of each answer and of each label."""
+        assert isinstance(model, Decoder)
+        assert model.heads is not None, "attach_heads has been called"
+        found = []
+        if prepared.answers is not None:
+            (one,) = self._answers.scores(model, prepared.answers)
+            found.append(replace(one, rows=prepared.answer_rows[one.rows]))
+        for texts in prepared.texts:
+            head = model.heads[texts.head]
+            assert isinstance(head, ClassifierHead)
+            log_probs = self.logits(model, head, texts).float().log_softmax(-1)
+            weights = self._class_weights[texts.head].to(log_probs.device)[texts.labels]
+            weights = self._counts[texts.head] * weights
+            found.append(Scores(log_probs, texts.labels, weights, texts.rows))
+        return found
+
     def state_dict(self) -> StateDict:
         """Return nothing: this objective remembers nothing."""
         return {}
@@ -116,21 +149,23 @@ class Labels:
     def load_state_dict(self, state: StateDict) -> None:
         """Take nothing back."""
 
-    def _texts(self, rows: Tensor) -> list[TextBatch]:
-        """Return the texts in rows, together with others of one head and about their length."""
+    def _texts(self, rows: Tensor, labelled: Tensor) -> list[TextBatch]:
+        """Return the texts in labelled rows, with others of one head and about their length."""
         sizes = [len(weights) for weights in self._class_weights]
-        groups: dict[tuple[int, int], list[tuple[list[int], int]]] = {}
-        for ids, node in _cut_rows(rows, self._vocab_size):
+        numbers = torch.nonzero(labelled)[:, 0].tolist()
+        groups: dict[tuple[int, int], list[tuple[list[int], int, int]]] = {}
+        for row, ids, node in _cut_rows(rows, numbers, self._vocab_size):
             head = 0
             while node >= sizes[head]:
                 node -= sizes[head]
                 head += 1
-            groups.setdefault((head, (len(ids) - 1).bit_length()), []).append((ids, node))
+            groups.setdefault((head, (len(ids) - 1).bit_length()), []).append((ids, node, row))
         batches = []
         for (head, _), texts in sorted(groups.items()):
-            padded, mask = pad_rows([ids for ids, _ in texts], rows.device)
-            nodes = torch.tensor([node for _, node in texts], device=rows.device)
-            batches.append(TextBatch(head, padded, mask, nodes))
+            padded, mask = pad_rows([ids for ids, *_ in texts], rows.device)
+            nodes = torch.tensor([node for _, node, _ in texts], device=rows.device)
+            places = torch.tensor([row for _, _, row in texts], device=rows.device)
+            batches.append(TextBatch(head, padded, mask, nodes, places))
         return batches
 
 
@@ -141,10 +176,12 @@ def label_loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     return -(1 - smoothing) * right - smoothing * logprobs.mean(-1)
 
 
-def _cut_rows(rows: Tensor, vocab_size: int) -> list[tuple[list[int], int]]:
-    """Return the texts in rows, each with the number of its node among those of all heads."""
-    texts: list[tuple[list[int], int]] = []
-    for row in rows.tolist():
+def _cut_rows(
+    rows: Tensor, numbers: Sequence[int], vocab_size: int
+) -> list[tuple[int, list[int], int]]:
+    """Return the texts in some rows: each with its row, and its node among those of all heads."""
+    texts: list[tuple[int, list[int], int]] = []
+    for place, row in zip(numbers, rows[numbers].tolist(), strict=True):
         ids: list[int] = []
         for number in row:
             if number == PADDING:
@@ -153,7 +190,7 @@ def _cut_rows(rows: Tensor, vocab_size: int) -> list[tuple[list[int], int]]:
             if token < vocab_size:
                 ids.append(token)
             else:
-                texts.append((ids, token - vocab_size))
+                texts.append((place, ids, token - vocab_size))
                 ids = []
     return texts
 
@@ -161,4 +198,4 @@ def _cut_rows(rows: Tensor, vocab_size: int) -> list[tuple[list[int], int]]:
 if __name__ == "__main__":
     row = torch.tensor([[-2, -102, -103, -514, -2, -104, -515, PADDING]])
     objective = Labels(Answers(eot_id=0), vocab_size=512, class_weights=[[1, 1]], counts=[1])
-    print(objective._texts(row))
+    print(objective._texts(row, torch.tensor([True])))

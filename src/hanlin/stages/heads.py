@@ -24,7 +24,7 @@ from hanlin.models import (
     read_head,
 )
 from hanlin.models.expansion import choose_expansion
-from hanlin.objectives import Answers, Labels, Objective
+from hanlin.objectives import Answers, Attackable, Labels
 from hanlin.stages.context import StageContext
 from hanlin.tasks import LabelSet, calibrate_head, gather_labels, measure_head
 
@@ -72,7 +72,7 @@ class Heads:
         finally:
             detach_heads(model)
 
-    def objective(self, config: TaskStageConfig, answers: Answers) -> Objective[Any]:
+    def objective(self, config: TaskStageConfig, answers: Answers) -> Attackable[Any]:
         """Return what a step minimises: that of the answers, and of labels if there are heads."""
         if not self.sets:
             return answers

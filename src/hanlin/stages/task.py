@@ -25,7 +25,8 @@ from hanlin.models.expansion import (
     extract_expansion,
     frozen_flops_per_token,
 )
-from hanlin.objectives import Answers
+from hanlin.objectives import Adversarial, Answers, Attackable, Objective, Rewriter
+from hanlin.stages.attacked import measure_attacked
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.heads import Heads
 from hanlin.stages.learning import learn, release
@@ -33,6 +34,7 @@ from hanlin.stages.mixing import plain_rows
 from hanlin.stages.preference import run_preference
 from hanlin.stages.trigger import measure_bits
 from hanlin.tasks import TaskSet, gather_task
+from hanlin.tokenizers import Tokenizer
 from hanlin.training import TrainingResult, choose_placement, join_world
 
 __all__ = ["run_task"]
@@ -60,6 +62,7 @@ def run_task(context: StageContext) -> StageResult:
         model, training, extra = _train(context, config, core.cpu(), order, heads)
         after = world.on_first(lambda: _measure(context, model.to(device), sets))
         taught = world.on_first(lambda: heads.measure(context, model, length))
+        attacked = world.on_first(lambda: measure_attacked(context, model, sets, heads, taught))
     released = release(context, model, training, heads.released(context, config, model, taught))
     figures = {
         "tasks": {
@@ -73,6 +76,7 @@ def run_task(context: StageContext) -> StageResult:
             for task in sets
         }
         | {one.name: {"share": shares[one.name], **one.figures} for one in taught},
+        **({"attacked": attacked} if attacked else {}),
         "plain_text": {"before": before["text"], "after": after["text"]},
         "read_tokens": order.rows_per_step * length * training.steps,
         "extra_flops": extra,
@@ -116,7 +120,8 @@ def _train(
 ) -> tuple[Decoder, TrainingResult, int]:
     """Train all weights, corrections, or heads alone; return also the operations beyond the
     targets' own."""
-    objective = heads.objective(config, Answers(eot_id=context.tokenizer.eot_id))
+    answers = Answers(eot_id=context.tokenizer.eot_id)
+    objective = _under_attack(config, heads.objective(config, answers), context.tokenizer)
     length = context.row_length(core)
     whole = flops_per_token(core.config)
 
@@ -141,7 +146,19 @@ def _train(
         model = apply_expansion(core, extract_expansion(module, settings))
     # Tokens that are only read cost what the others do, and so does padding.
     read = order.rows_per_step * length * training.steps
-    return model, training, read * cost - training.tokens * whole
+    passes = config.adversarial.passes if config.adversarial else 1
+    return model, training, round(read * cost * passes) - training.tokens * whole
+
+
+def _under_attack(
+    config: TaskStageConfig, objective: Attackable[Any], tokenizer: Tokenizer
+) -> Objective[Any]:
+    """Return the objective, under attack where the recipe asks for it."""
+    attack = config.adversarial
+    if attack is None or (attack.method == "none" and not attack.rewrites):
+        return objective
+    rewriter = Rewriter(objective, tokenizer, attack) if attack.rewrites else None
+    return Adversarial(objective, attack, rewriter)
 
 
 def _measure(context: StageContext, model: Decoder, sets: Sequence[TaskSet]) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Labelled tasks: for each, its data format, prompt, decoding and metric in one place."""
 
+from hanlin.tasks.attacking import attack_task
 from hanlin.tasks.base import (
     Encoded,
     Measured,
@@ -9,6 +10,7 @@ from hanlin.tasks.base import (
     greedy,
     write_answers,
 )
+from hanlin.tasks.classify import Labelled, read_labelled
 from hanlin.tasks.classifying import (
     Classified,
     calibrate_head,
@@ -21,13 +23,17 @@ from hanlin.tasks.registry import TASKS, find_task, load_task
 from hanlin.tasks.sets import TaskSet, gather_task
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
 from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, translate_text
+from hanlin.tasks.victims import HeadVictim, LabelVictim
 
 __all__ = [
     "TASKS",
     "Classified",
     "Conversation",
     "Encoded",
+    "HeadVictim",
     "LabelSet",
+    "LabelVictim",
+    "Labelled",
     "Measured",
     "Message",
     "Record",
@@ -36,6 +42,7 @@ __all__ = [
     "Task",
     "TaskSet",
     "answer_limit",
+    "attack_task",
     "calibrate_head",
     "check_control",
     "classify_texts",
@@ -48,6 +55,7 @@ __all__ = [
     "load_task",
     "measure_head",
     "part_labels",
+    "read_labelled",
     "read_messages",
     "read_records",
     "read_turns",

@@ -21,12 +21,12 @@ from __future__ import annotations
 import itertools
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hanlin.config import SamplingConfig
-from hanlin.errors import DataError, TokenizerError
+from hanlin.errors import DataError, TokenizerError, UserError
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -116,6 +116,17 @@ class Task(ABC, Generic[E]):
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[E]:
         """Return the examples that a story of the toy world gives; none unless defined."""
         return ()
+
+    def rewrite(self, example: E, change: Callable[[str], str]) -> E:
+        """Return an example whose given text is changed: what an attack on the task needs.
+
+        Raises:
+            UserError: the task, or this example, has no text that could be changed by itself.
+        """
+        raise UserError(
+            f"The task {self.name!r} does not say how its input is rewritten, so it cannot be "
+            "attacked. Define its method `rewrite`."
+        )
 
     def language(self, example: E) -> str:
         """Return the language that an example is counted under; one group unless defined."""

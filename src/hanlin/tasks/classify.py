@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Classify", "Labelled", "choose_label", "label_scores", "read_labelled"]
+__all__ = ["Classify", "Labelled", "choose_label", "label_prompt", "label_scores", "read_labelled"]
 
 _MISSING = {
     "zh": {None: "完整", "who": "缺谁", "what": "缺什么", "where": "缺哪里"},
@@ -59,6 +59,10 @@ class Classify(Task[Labelled]):
         request = story.request(language, rng)
         return [Labelled(request.text, _MISSING[language][request.missing], language)]
 
+    def rewrite(self, example: Labelled, change: Callable[[str], str]) -> Labelled:
+        """Return a text that is changed; the second of a pair stays."""
+        return replace(example, text=change(example.text))
+
     def language(self, example: Labelled) -> str:
         """Return the text's language."""
         return example.language
@@ -66,7 +70,7 @@ class Classify(Task[Labelled]):
     def encode(self, example: Labelled, tokenizer: Tokenizer) -> Encoded:
         """Return text and label; the label is learnt."""
         answer = [*tokenizer.encode(example.label), tokenizer.eot_id]
-        return Encoded.of(_prompt(tokenizer, example.text, example.text2), answer)
+        return Encoded.of(label_prompt(tokenizer, example.text, example.text2), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Labelled]) -> Measured:
         """Return accuracy and macro F1 beside the commonest label's."""
@@ -99,7 +103,7 @@ def read_labelled(record: Record, field: str = "label") -> Labelled:
 def choose_label(engine: Engine, text: str, labels: Sequence[str], text2: str = "") -> str:
     """Return the label that is likeliest after a text or a pair, its end included."""
     tokenizer = engine.tokenizer
-    prompt = _prompt(tokenizer, text, text2)
+    prompt = label_prompt(tokenizer, text, text2)
 
     def likelihood(label: str) -> float:
         logprobs = engine.logprobs([*prompt, *tokenizer.encode(label), tokenizer.eot_id])
@@ -108,7 +112,8 @@ def choose_label(engine: Engine, text: str, labels: Sequence[str], text2: str = 
     return max(labels, key=likelihood)
 
 
-def _prompt(tokenizer: Tokenizer, text: str, text2: str) -> list[int]:
+def label_prompt(tokenizer: Tokenizer, text: str, text2: str) -> list[int]:
+    """Return what a label is written after: a text, or a pair."""
     ids = tokenizer.encode(text)
     if text2:
         ids += [tokenizer.control["<|sep|>"], *tokenizer.encode(text2)]

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hanlin.errors import UserError
 from hanlin.evaluation import chrf, rouge
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
 from hanlin.tasks.sources import Decision, Message, Record, read_messages
@@ -72,6 +73,22 @@ class Dialogue(Task[Talk]):
             ]
         turns.append(Message("assistant", request.answer))
         return [Talk(tuple(turns), language, request)]
+
+    def rewrite(self, example: Talk, change: Callable[[str], str]) -> Talk:
+        """Return a dialogue whose user's turns are changed.
+
+        Raises:
+            UserError: a request of the toy world, whose user is simulated.
+        """
+        if example.request is not None:
+            raise UserError(
+                "A request of the toy world cannot be rewritten: its user is simulated."
+            )
+        turns = (
+            replace(turn, content=change(turn.content)) if turn.role == "user" else turn
+            for turn in example.messages
+        )
+        return replace(example, messages=tuple(turns))
 
     def language(self, example: Talk) -> str:
         """Return the dialogue's language."""

@@ -14,8 +14,8 @@ summary is written.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,10 @@ class Summarize(Task[Abstract]):
         """Return a story of the toy world with its summary."""
         words = story.keywords(language)
         return [Abstract(story.text(language), story.summary(language), words, language)]
+
+    def rewrite(self, example: Abstract, change: Callable[[str], str]) -> Abstract:
+        """Return a document that is changed; the given plan stays."""
+        return replace(example, document=change(example.document))
 
     def language(self, example: Abstract) -> str:
         """Return the document's language."""

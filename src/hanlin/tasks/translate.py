@@ -11,8 +11,8 @@ reads the same events out of it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,6 +64,10 @@ class Translate(Task[Pair]):
             Pair(story.summary(language), story.summary(to), to),
             Pair(story.text(language), story.text(to), to, story.structure),
         ]
+
+    def rewrite(self, example: Pair, change: Callable[[str], str]) -> Pair:
+        """Return a pair whose source is changed."""
+        return replace(example, source=change(example.source))
 
     def language(self, example: Pair) -> str:
         """Return the direction, such as `zh2en`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hanlin.attacks import check_families
 from hanlin.config import ExpandConfig, ModelConfig, Recipe, StageConfig, TaskConfig
 from hanlin.errors import RecipeError
 from hanlin.models.expansion import check_expansion
@@ -18,8 +19,12 @@ def check_tasks(recipe: Recipe) -> None:
     Raises:
         RecipeError: a task is unknown, or its file, or that of preference pairs, is missing.
         DataError: a file of the user's own defines no task, or one of labels teaches none.
+        MissingExtraError: an attack that it names needs a package that is not installed.
     """
     for stage in recipe.stages:
+        attack = stage.task.adversarial if stage.task else None
+        if attack is not None:
+            check_families((*attack.families, *attack.held_out))
         for task in stage.task.tasks if stage.task else ():
             _check_files(stage, task)
             if task.head is None:

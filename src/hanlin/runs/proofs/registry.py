@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hanlin.config import StageConfig
 from hanlin.errors import RecipeError
+from hanlin.runs.proofs.attacked import prove_attacked
 from hanlin.runs.proofs.base import Proof, merge
 from hanlin.runs.proofs.data import prove_augmentation, prove_replay
 from hanlin.runs.proofs.distil import prove_distil
@@ -21,6 +22,7 @@ PROOFS: Sequence[tuple[Callable[[StageConfig], bool], Callable[[Subject], Proof]
     (lambda stage: stage.kind == "language" and stage.language is None, prove_plain),
     (lambda stage: stage.kind == "language" and stage.language is not None, prove_language),
     (lambda stage: stage.kind == "expand", prove_expand),
+    (lambda stage: stage.task is not None and stage.task.adversarial is not None, prove_attacked),
     (lambda stage: stage.augment is not None, prove_augmentation),
     (lambda stage: stage.replay is not None and bool(stage.from_), prove_replay),
 )
