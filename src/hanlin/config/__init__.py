@@ -2,6 +2,7 @@
 
 from hanlin.config._strict import Strict
 from hanlin.config.augment import AugmentConfig
+from hanlin.config.batching import BatchingConfig
 from hanlin.config.checkpointing import CheckpointStageConfig
 from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, WorldConfig
 from hanlin.config.distil import DistilConfig
@@ -31,6 +32,7 @@ from hanlin.config.training import (
 
 __all__ = [
     "AugmentConfig",
+    "BatchingConfig",
     "Bits",
     "CheckpointConfig",
     "CheckpointStageConfig",

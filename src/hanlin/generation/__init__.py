@@ -1,15 +1,24 @@
-"""Generation: sampling, streams of whole characters, and the engine that joins them."""
+"""Generation: sampling, streams, the engine that joins them, and the scheduler of many texts."""
 
+from hanlin.generation.counts import Statistics
 from hanlin.generation.draft import Completion, FinishReason
 from hanlin.generation.engine import Engine, Prompt
+from hanlin.generation.job import Job
 from hanlin.generation.sampling import TokenHistory, sample_token
+from hanlin.generation.scheduler import Scheduler
 from hanlin.generation.stream import TextStream
+from hanlin.generation.worker import BatchWorker, Handle
 
 __all__ = [
+    "BatchWorker",
     "Completion",
     "Engine",
     "FinishReason",
+    "Handle",
+    "Job",
     "Prompt",
+    "Scheduler",
+    "Statistics",
     "TextStream",
     "TokenHistory",
     "sample_token",

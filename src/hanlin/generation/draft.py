@@ -12,7 +12,7 @@ from hanlin.generation.stream import TextStream
 
 __all__ = ["Completion", "Draft", "FinishReason"]
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "cancelled", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Completion:
     ids: list[int]
     """The tokens written; an end token is not among them."""
     finish_reason: FinishReason
-    """`stop` at an end token or stop string; `length` at max_tokens or a full context."""
+    """`stop` at an end token or stop string; `length` at max_tokens or a full context;
+    `cancelled` or `deadline` where a scheduler ended it early, with what was written by then."""
     prompt_tokens: int
     """Tokens of the prompt."""
 

@@ -76,7 +76,7 @@ class Engine:
         Raises:
             UserError: if a prompt leaves no room in the model's context.
         """
-        drafts = [self._begin(prompt, sampling) for prompt in prompts]
+        drafts = [self.begin(prompt, sampling) for prompt in prompts]
         if drafts:
             for _ in self._write(drafts, sampling):
                 pass
@@ -88,7 +88,7 @@ class Engine:
         Raises:
             UserError: if the prompt leaves no room in the model's context.
         """
-        draft = self._begin(prompt, sampling)
+        draft = self.begin(prompt, sampling)
         sent = 0
         for _ in self._write([draft], sampling):
             yield from draft.pieces[sent:]
@@ -121,7 +121,8 @@ class Engine:
             scores += logits.gather(-1, wanted[:, None])[:, 0].tolist()
         return scores
 
-    def _begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+    def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+        """Return an empty draft after a prompt, checked as for `generate`."""
         ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
         ids = ids or [self.tokenizer.eot_id]
         self._check_ids(ids)
@@ -138,7 +139,7 @@ class Engine:
     def _write(self, drafts: list[Draft], sampling: SamplingConfig) -> Iterator[None]:
         """Write all drafts to their ends, a token each a step; yield after each step."""
         cache, ids = self._prepare(drafts)
-        chance = _uniforms(drafts, sampling.seed).to(ids.device)  # (B, steps)
+        chance = uniforms(drafts, sampling.seed).to(ids.device)  # (B, steps)
         history: TokenHistory | None = None
         for step in range(chance.shape[1]):
             hidden = self.model.hidden(ids, cache=cache)[:, -1]  # (B, C)
@@ -150,7 +151,7 @@ class Engine:
             if history is not None:
                 history.add(ids)
             for draft, token in zip(drafts, ids.tolist(), strict=True):
-                self._take(draft, token)
+                self.take(draft, token)
             yield
             live = [row for row, draft in enumerate(drafts) if draft.reason is None]
             if not live:
@@ -174,7 +175,8 @@ class Engine:
         length = width + max(draft.limit for draft in drafts)
         return self.model.new_cache(len(drafts), length, padding=padding), ids
 
-    def _take(self, draft: Draft, token: int) -> None:
+    def take(self, draft: Draft, token: int) -> None:
+        """Add a drawn token to a draft, or end it at an end token; ended drafts stay as they are."""
         if draft.reason is not None:
             return
         if token in self._ends:
@@ -197,7 +199,7 @@ class Engine:
         return torch.tensor(rows, device=self.model.embedding.weight.device)
 
 
-def _uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:
+def uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:
     """Return one uniform number for each row and step (B, steps), each row from its own seed."""
     first = torch.Generator().seed() if seed is None else seed
     steps = max(draft.limit for draft in drafts)

@@ -19,6 +19,7 @@ from hanlin.models.folder import (
     save_release,
 )
 from hanlin.models.packed_folder import write_packed
+from hanlin.models.paged import PagedCache, PagedPass, Stretch
 from hanlin.models.presets import PRESETS, resolve_model
 from hanlin.models.proposals import propose_sampling, read_proposal
 from hanlin.models.quantised import QuantisedDecoder
@@ -27,8 +28,11 @@ __all__ = [
     "PRESETS",
     "Decoder",
     "KVCache",
+    "PagedCache",
+    "PagedPass",
     "ParameterCount",
     "QuantisedDecoder",
+    "Stretch",
     "build_model",
     "cache_bytes",
     "count_parameters",
