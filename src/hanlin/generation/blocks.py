@@ -15,9 +15,10 @@ is read without being gathered: of all rows, the one whose last use lies furthes
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 __all__ = ["ROOT", "BlockPool"]
 
@@ -33,8 +34,8 @@ class BlockPool:
     def __init__(self, num_blocks: int, block_tokens: int) -> None:
         """Begin with all blocks free."""
         self.num_blocks, self.block_tokens = num_blocks, block_tokens
-        self.references = [0] * num_blocks
-        self._last_use = [-1] * num_blocks  # -1: holds nothing that is worth keeping
+        self.references = np.zeros(num_blocks, np.int64)
+        self._last_use = np.full(num_blocks, -1.0)  # -1: holds nothing that is worth keeping
         self._key: list[_Key | None] = [None] * num_blocks
         self._name = [ROOT] * num_blocks  # of the registered content, never used twice
         self._index: dict[_Key, int] = {}
@@ -51,7 +52,7 @@ class BlockPool:
     @property
     def available(self) -> int:
         """Blocks that no text holds, registered ones among them."""
-        return self.references.count(0)
+        return int(np.count_nonzero(self.references == 0))
 
     @property
     def registered(self) -> int:
@@ -75,7 +76,7 @@ class BlockPool:
 
         Returns the text's table: the shared blocks, then the new ones.
         """
-        idle = sum(self.references[block] == 0 for block in shared)
+        idle = sum(not self.references[block] for block in shared)
         if count > self.available - idle:
             return None
         for block in shared:
@@ -112,14 +113,12 @@ class BlockPool:
 
     def _choose(self, count: int) -> list[int]:
         """Return `count` blocks that no text holds: neighbours if possible, else the oldest."""
-        age = [
-            math.inf if references else used
-            for references, used in zip(self.references, self._last_use, strict=True)
-        ]
+        age = np.where(self.references > 0, np.inf, self._last_use)
         start = _oldest_window(age, count)
         if start is not None:
             return list(range(start, start + count))
-        return sorted(sorted(range(len(age)), key=age.__getitem__)[:count])
+        oldest = np.argsort(age, kind="stable")[:count]
+        return sorted(oldest.tolist())
 
     def _forget(self, block: int) -> None:
         key = self._key[block]
@@ -129,25 +128,17 @@ class BlockPool:
         self._key[block], self._name[block], self._last_use[block] = None, ROOT, -1
 
 
-def _oldest_window(age: Sequence[float], count: int) -> int | None:
+def _oldest_window(age: np.ndarray, count: int) -> int | None:
     """Return where the `count` neighbours begin whose youngest is the oldest of all.
 
-    >>> _oldest_window([3, 1, 2, math.inf, -1, 4], 2), _oldest_window([1, math.inf, 1], 2)
+    >>> _oldest_window(np.array([3, 1, 2, np.inf, -1, 4]), 2), _oldest_window(np.array([np.inf]), 1)
     (1, None)
     """
-    if count == 0:
-        return 0
-    best: tuple[float, int] = (math.inf, -1)
-    peaks: deque[int] = deque()  # places of the window whose age falls from left to right
-    for place, value in enumerate(age):
-        while peaks and age[peaks[-1]] <= value:
-            peaks.pop()
-        peaks.append(place)
-        if peaks[0] <= place - count:
-            peaks.popleft()
-        if place >= count - 1:
-            best = min(best, (age[peaks[0]], place - count + 1))
-    return None if best[0] == math.inf else best[1]
+    if not 0 < count <= len(age):
+        return None
+    youngest = sliding_window_view(age, count).max(axis=1)
+    start = int(youngest.argmin())
+    return None if np.isinf(youngest[start]) else start
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ class Engine:
         return self.model.new_cache(len(drafts), length, padding=padding), ids
 
     def take(self, draft: Draft, token: int) -> None:
-        """Add a drawn token to a draft, or end it at an end token; ended drafts stay as they are."""
+        """Add a drawn token to a draft, or end it at an end token; an ended draft stays."""
         if draft.reason is not None:
             return
         if token in self._ends:

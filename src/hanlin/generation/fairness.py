@@ -23,18 +23,22 @@ def share_tokens(budget: int, wanted: Sequence[int], unit: int = 1) -> list[int]
     ([45, 10, 45], [32, 10, 16])
     """
     given = [0] * len(wanted)
+    rest = budget
     for passed, place in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
-        given[place] = _portion(budget // (len(wanted) - passed), wanted[place], unit)
-        budget -= given[place]
+        given[place] = min(wanted[place], rest // (len(wanted) - passed))
+        rest -= given[place]
+    given = [_whole(share, want, unit) for share, want in zip(given, wanted, strict=True)]
+    rest = budget - sum(given)
     for place, want in enumerate(wanted):
-        more = _portion(budget, want - given[place], unit)
+        more = _whole(min(rest, want - given[place]), want - given[place], unit)
         given[place] += more
-        budget -= more
+        rest -= more
     return given
 
 
-def _portion(budget: int, wanted: int, unit: int) -> int:
-    return wanted if wanted <= budget else budget - budget % unit
+def _whole(share: int, wanted: int, unit: int) -> int:
+    """Return all that is wanted, or whole units of the share."""
+    return wanted if share == wanted else share - share % unit
 
 
 if __name__ == "__main__":

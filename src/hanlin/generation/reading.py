@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -103,7 +104,7 @@ def _tiles(portions: Sequence[Portion], block: int, width: int) -> Iterator[list
 def _cut(portion: Portion, block: int) -> Iterator[Portion]:
     count, first = len(portion.tokens), block - portion.start % block
     borders = [0, *range(first, count, block), count]
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         yield Portion(
             portion.tokens[start:end],
             portion.table,

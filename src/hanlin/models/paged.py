@@ -105,22 +105,30 @@ class PagedPass:
         keys.index_copy_(0, self._targets, k[:busy])
         values.index_copy_(0, self._targets, v[:busy])
         grouped = q.shape[1] != k.shape[1]
-        heard, row = [], 0
+        queries, row = q.transpose(0, 1)[None], 0  # (1, H, N, D)
+        heard = []
         views = self._views[layer % len(self._views)]
         for slots, count, view in zip(self._slots, self._counts, views, strict=True):
             y = F.scaled_dot_product_attention(
-                q[row : row + count].transpose(0, 1)[None],  # (1, H, T, D)
-                keys[slots][view.first_key :].transpose(0, 1)[None],  # (1, K, S, D)
-                values[slots][view.first_key :].transpose(0, 1)[None],
+                queries.narrow(2, row, count),  # (1, H, T, D)
+                _seen(keys, slots, view.first_key),  # (1, K, S, D)
+                _seen(values, slots, view.first_key),
                 attn_mask=view.mask,
                 is_causal=view.causal,
                 enable_gqa=grouped,
             )
-            heard.append(y[0].transpose(0, 1))  # (T, H, D)
+            heard.append(y)
             row += count
         if self._idle:
-            heard.append(q.new_zeros(self._idle, *q.shape[1:]))
-        return torch.cat(heard).flatten(1)
+            heard.append(queries.new_zeros(1, q.shape[1], self._idle, q.shape[2]))
+        return torch.cat(heard, 2)[0].transpose(0, 1).flatten(1)
+
+
+def _seen(memory: Tensor, slots: slice | Tensor, first: int) -> Tensor:
+    """Return the keys or values (1, K, S, D) of a text, without those before `first`."""
+    if isinstance(slots, slice):
+        return memory[slots.start + first : slots.stop].transpose(0, 1)[None]
+    return memory.index_select(0, slots[first:]).transpose(0, 1)[None]
 
 
 def _view(stretch: Stretch, band: int | None, device: torch.device) -> Visibility:
