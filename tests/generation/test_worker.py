@@ -75,6 +75,17 @@ def test_a_notice_comes_with_every_piece_and_at_the_end(engine):
         assert pieces and "".join(ready.take()) == text and ready.take() == []
 
 
+def test_a_notice_that_fails_ends_its_own_text_alone(engine):
+    def broken() -> None:
+        raise RuntimeError("the loop is closed")
+
+    with BatchWorker(Scheduler(engine(), SMALL)) as worker:
+        bad, good = worker.submit("a", WARM, notify=broken), worker.submit("a", WARM)
+        with pytest.raises(RuntimeError, match="the loop is closed"):
+            bad.result()
+        assert good.result().finish_reason in ("stop", "length")
+
+
 def test_a_full_queue_refuses_in_the_senders_thread(engine):
     config = SMALL.model_copy(update={"max_waiting": 0})
     with BatchWorker(Scheduler(engine(), config)) as worker, pytest.raises(BusyError):

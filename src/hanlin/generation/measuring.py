@@ -63,7 +63,7 @@ def measure_batch(
     engine = Engine(model, cast("Any", _Endless(model.config.vocab_size)))
     prompts = _prompts(batch, prompt_tokens, model.config.vocab_size)
     whole = SamplingConfig(temperature=0, max_tokens=new_tokens, seed=0)
-    config = _config(batch, batching)
+    config = _config(batch, prompt_tokens + new_tokens, batching)
     lengths = [random.Random(row).randint(1, new_tokens) for row in range(3 * batch)]
     details: dict[str, Any] = {}
 
@@ -175,9 +175,11 @@ def _alternate(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, flo
     return {name: median(values) for name, values in speeds.items()}
 
 
-def _config(batch: int, asked: BatchingConfig | None) -> BatchingConfig:
+def _config(batch: int, tokens: int, asked: BatchingConfig | None) -> BatchingConfig:
+    """Return the settings with room for `batch` texts of `tokens` tokens, and for their queue."""
     base = asked or BatchingConfig(prefix_reuse=False)
     room = {
+        "cache_tokens": batch * (tokens + base.block_tokens),
         "max_running": batch,
         "max_waiting": 3 * batch,
         "step_tokens": max(base.step_tokens, batch + base.block_tokens),

@@ -81,6 +81,7 @@ class Handle:
         Raises:
             TimeoutError: if the text has not ended after `timeout` seconds; it goes on.
             HanlinError: if the worker stopped on an error.
+            Exception: whatever `notify` raised.
         """
         if not self._done.wait(timeout):
             raise TimeoutError(f"The text has not ended within {timeout} seconds.")
@@ -98,8 +99,8 @@ class Handle:
         if job.done:
             self._completion = job.complete()
             self._end()
-        elif self._notify is not None:
-            self._notify()
+        else:
+            self._announce()
 
     def fail(self, error: BaseException) -> None:
         """End with an error; called by the worker's thread."""
@@ -109,8 +110,16 @@ class Handle:
     def _end(self) -> None:
         self._done.set()
         self._pieces.put("")
-        if self._notify is not None:
+        self._announce()
+
+    def _announce(self) -> None:
+        if self._notify is None:
+            return
+        try:
             self._notify()
+        except Exception as error:  # the sender's fault ends the sender's text, and no other
+            self._notify, self._error = None, error
+            self.cancel()
 
 
 class BatchWorker:
@@ -142,14 +151,13 @@ class BatchWorker:
             HanlinError: if the worker is closed or has stopped on an error.
         """
         handle = Handle(notify)
+        ids = self.scheduler.engine.begin(prompt, sampling).prompt  # outside the lock: may be long
         with self._wake:
             if self._closing:
                 raise HanlinError(
                     "The worker takes no requests: it was closed, or stopped on an error."
                 ) from self._error
-            handle.job = self.scheduler.submit(
-                prompt, sampling, seconds=seconds, listener=self._tell
-            )
+            handle.job = self.scheduler.submit(ids, sampling, seconds=seconds, listener=self._tell)
             self._handles[handle.job] = handle
             self._wake.notify()
         return handle
