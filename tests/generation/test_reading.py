@@ -51,3 +51,17 @@ def test_scattered_blocks_give_the_same_bits_as_neighbours(engine):
         reader = Reader(model, BatchingConfig(block_tokens=4, deterministic=True), num_blocks=8)
         found.append(reader.read([Portion(list(range(40, 51)), tables(scattered), 0, True)]))
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "qwen3"])
+def test_a_cache_in_eight_bits_moves_logits_little_and_takes_a_third(engine, family):
+    model = engine(family).model
+    found, sizes = [], []
+    for bits in (0, 8):
+        reader = Reader(model, BatchingConfig(block_tokens=4, cache_bits=bits), num_blocks=8)
+        reader.read([Portion(list(range(40, 50)), tables(True), 0, False)])
+        found.append(reader.read([Portion([50], tables(True), 10, True)]))
+        sizes.append(reader.cache.keys.nbytes)
+    plain, small = (logits.log_softmax(-1) for logits in found)
+    assert 0 < (plain.exp() * (plain - small)).sum() < 0.01
+    assert sizes[1] < 0.4 * sizes[0]

@@ -128,6 +128,15 @@ def test_plain_logits_differ_from_those_alone_by_rounding_only(engine):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+def test_in_eight_bits_too_company_does_not_matter(engine):
+    writer = engine("qwen3", num_kv_heads=2)
+    rng = random.Random(5)
+    asked = [(prompt, settings(rng)) for prompt in prompts(rng, 8)]
+    config = EXACT.model_copy(update={"cache_bits": 8})
+    together = write(Scheduler(writer, config), asked, rng)
+    assert together == [write(Scheduler(writer, config), [one], rng)[0] for one in asked]
+
+
 def test_a_beginning_that_was_read_before_is_not_read_again(engine):
     writer = engine()
     scheduler = Scheduler(writer, SMALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from hanlin.config._strict import Strict
@@ -24,6 +26,8 @@ class BatchingConfig(Strict):
     """Tokens of a block of the cache."""
     cache_tokens: int = Field(default=0, ge=0)
     """Tokens that the cache holds; 0 takes room for `max_running` full contexts."""
+    cache_bits: Literal[0, 8] = 0
+    """8 keeps keys and values in 8 bits: more texts in the same memory; 0 in the model's type."""
     prefix_reuse: bool = True
     """Whether texts with the same beginning share its keys and values."""
     deterministic: bool = False

@@ -58,7 +58,12 @@ class Reader:
         like = model.new_cache(1, 1).keys
         self.model = model
         self.cache = PagedCache(
-            model.config, num_blocks, config.block_tokens, dtype=like.dtype, device=like.device
+            model.config,
+            num_blocks,
+            config.block_tokens,
+            dtype=like.dtype,
+            device=like.device,
+            small=config.cache_bits == 8,
         )
         self.repeatable = config.deterministic
 
@@ -72,7 +77,7 @@ class Reader:
         return torch.cat([self._pass(tile, width) for tile in tiles])
 
     def _pass(self, portions: Sequence[Portion], width: int) -> Tensor:
-        device = self.cache.keys.device
+        device = self.cache.device
         ids = [token for portion in portions for token in portion.tokens]
         ids += [0] * (width - len(ids))
         step = PagedPass(self.cache, [portion.stretch for portion in portions], width)

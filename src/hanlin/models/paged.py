@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hanlin.config import ModelConfig
+from hanlin.models.pages import Pages, SmallPages
 from hanlin.models.visibility import Past, Visibility, see
 
 __all__ = ["PagedCache", "PagedPass", "Stretch"]
@@ -40,12 +41,14 @@ class PagedCache:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        small: bool = False,
     ) -> None:
-        """Take memory for `num_blocks` blocks of `block_tokens` tokens."""
+        """Take memory for `num_blocks` blocks of `block_tokens` tokens, in 8 bits if `small`."""
         heads, dim = config.resolved_kv_heads, config.resolved_head_dim
         shape = (config.num_layers, num_blocks * block_tokens, heads, dim)
-        self.keys = torch.empty(shape, dtype=dtype, device=device)  # (L, P, K, D)
-        self.values = torch.empty(shape, dtype=dtype, device=device)
+        kind = SmallPages if small else Pages
+        self.keys, self.values = kind(shape, dtype, device), kind(shape, dtype, device)
+        self.device = torch.device(device)
         self.num_blocks, self.block_tokens = num_blocks, block_tokens
         self.band = config.band_width if config.attention == "banded" else None
 
@@ -55,8 +58,8 @@ class PagedCache:
         used = table[: -(-end // size)]
         if all(block == used[0] + place for place, block in enumerate(used)):
             return slice(used[0] * size, used[0] * size + end)
-        blocks = torch.tensor(used, device=self.keys.device)
-        within = torch.arange(size, device=self.keys.device)
+        blocks = torch.tensor(used, device=self.device)
+        within = torch.arange(size, device=self.device)
         return (blocks[:, None] * size + within).flatten()[:end]
 
 
@@ -81,7 +84,7 @@ class PagedPass:
         A stretch may follow another of the same text, since a layer writes all keys before any
         query looks.
         """
-        device = cache.keys.device
+        device = cache.device
         self._cache = cache
         self._slots = [cache.slots(s.table, s.start + s.count) for s in stretches]
         self._counts = [stretch.count for stretch in stretches]
@@ -100,19 +103,20 @@ class PagedPass:
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Store k and v (N, K, D); return what the queries q (N, H, D) gather: (N, H D)."""
-        keys, values = self._cache.keys[layer], self._cache.values[layer]  # (P, K, D)
+        keys, values = self._cache.keys, self._cache.values
         busy = len(self._targets)
-        keys.index_copy_(0, self._targets, k[:busy])
-        values.index_copy_(0, self._targets, v[:busy])
+        keys.write(layer, self._targets, k[:busy])
+        values.write(layer, self._targets, v[:busy])
         grouped = q.shape[1] != k.shape[1]
         queries, row = q.transpose(0, 1)[None], 0  # (1, H, N, D)
         heard = []
         views = self._views[layer % len(self._views)]
         for slots, count, view in zip(self._slots, self._counts, views, strict=True):
+            seen = _without(slots, view.first_key)
             y = F.scaled_dot_product_attention(
                 queries.narrow(2, row, count),  # (1, H, T, D)
-                _seen(keys, slots, view.first_key),  # (1, K, S, D)
-                _seen(values, slots, view.first_key),
+                keys.read(layer, seen).transpose(0, 1)[None],  # (1, K, S, D)
+                values.read(layer, seen).transpose(0, 1)[None],
                 attn_mask=view.mask,
                 is_causal=view.causal,
                 enable_gqa=grouped,
@@ -124,11 +128,9 @@ class PagedPass:
         return torch.cat(heard, 2)[0].transpose(0, 1).flatten(1)
 
 
-def _seen(memory: Tensor, slots: slice | Tensor, first: int) -> Tensor:
-    """Return the keys or values (1, K, S, D) of a text, without those before `first`."""
-    if isinstance(slots, slice):
-        return memory[slots.start + first : slots.stop].transpose(0, 1)[None]
-    return memory.index_select(0, slots[first:]).transpose(0, 1)[None]
+def _without(slots: slice | Tensor, first: int) -> slice | Tensor:
+    """Return a text's places without the first so many."""
+    return slice(slots.start + first, slots.stop) if isinstance(slots, slice) else slots[first:]
 
 
 def _view(stretch: Stretch, band: int | None, device: torch.device) -> Visibility:
