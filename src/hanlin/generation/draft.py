@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hanlin.generation.logprobs import TokenLogprob
 from hanlin.generation.stream import TextStream
 
 __all__ = ["Completion", "Draft", "FinishReason"]
@@ -27,6 +28,8 @@ class Completion:
     """`stop` at an end token or stop string; `length` at max_tokens or a full context."""
     prompt_tokens: int
     """Tokens of the prompt."""
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    """Of each written token, where they were asked for."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Draft:
     stream: TextStream
     ids: list[int] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
     reason: FinishReason | None = None
 
     def write(self, token: int, data: bytes) -> None:
@@ -57,7 +61,8 @@ class Draft:
     def complete(self) -> Completion:
         """Return the finished text."""
         assert self.reason is not None
-        return Completion("".join(self.pieces), self.ids, self.reason, len(self.prompt))
+        text = "".join(self.pieces)
+        return Completion(text, self.ids, self.reason, len(self.prompt), self.logprobs)
 
     def _add(self, piece: str) -> None:
         if piece:
