@@ -15,6 +15,7 @@ from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMet
 from hanlin.config.recipe import EvaluationConfig, Recipe, TokenizerConfig
 from hanlin.config.replay import ReplayConfig
 from hanlin.config.sampling import SamplingConfig
+from hanlin.config.search import SearchConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.tasks import TaskConfig, TaskStageConfig
@@ -49,6 +50,7 @@ __all__ = [
     "RewardsConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "SearchConfig",
     "Seq2SeqConfig",
     "SourceConfig",
     "StageConfig",

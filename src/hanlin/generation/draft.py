@@ -30,6 +30,8 @@ class Completion:
     """Tokens of the prompt."""
     logprobs: list[TokenLogprob] = field(default_factory=list)
     """Of each written token, where they were asked for."""
+    score: float | None = None
+    """What a search judged it by."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Draft:
     pieces: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     reason: FinishReason | None = None
+    score: float | None = None
 
     def write(self, token: int, data: bytes) -> None:
         """Add one token with its bytes; end at a stop string or at the limit."""
@@ -62,7 +65,7 @@ class Draft:
         """Return the finished text."""
         assert self.reason is not None
         text = "".join(self.pieces)
-        return Completion(text, self.ids, self.reason, len(self.prompt), self.logprobs)
+        return Completion(text, self.ids, self.reason, len(self.prompt), self.logprobs, self.score)
 
     def _add(self, piece: str) -> None:
         if piece:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hanlin.config import SamplingConfig
+from hanlin.config import SamplingConfig, SearchConfig
 from hanlin.errors import TokenizerError, UserError
 from hanlin.generation.best import best_of
 from hanlin.generation.draft import Completion, Draft
@@ -27,6 +27,8 @@ from hanlin.generation.guidance import Guidance
 from hanlin.generation.logprobs import TokenLogprob, note_logprobs
 from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import draw
+from hanlin.generation.scoring import score_tokens
+from hanlin.generation.search import search
 from hanlin.generation.speculative import Speculation, write_speculatively
 from hanlin.generation.stream import TextStream
 from hanlin.generation.vocabulary import Vocabulary
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Prompt"]
 
 Prompt = str | Sequence[int]
-
-_HEAD_CHUNK = 512
-"""Positions whose logits are held at once when a text is scored."""
 
 _SPARSE = 0.75
 """The share of rows still being written below which the others are taken out of the batch."""
@@ -134,7 +133,10 @@ class Engine:
             yield from draft.pieces[sent:]
             sent = len(draft.pieces)
 
-    @torch.inference_mode()
+    def search(self, prompt: Prompt, config: SearchConfig) -> list[Completion]:
+        """Return the best continuations that a search finds, the best first, with their scores."""
+        return search(self, prompt, config)
+
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it.
 
@@ -150,16 +152,7 @@ class Engine:
             )
         if len(token_ids) < 2:
             return []
-        ids = self._tensor([list(token_ids)])
-        hidden, targets = self.model.hidden(ids[:, :-1])[0], ids[0, 1:]  # (T, C), (T,)
-        scores: list[float] = []
-        chunks = zip(
-            torch.split(hidden, _HEAD_CHUNK), torch.split(targets, _HEAD_CHUNK), strict=True
-        )
-        for rows, wanted in chunks:
-            logits = self.model.head(rows).float().log_softmax(-1)
-            scores += logits.gather(-1, wanted[:, None])[:, 0].tolist()
-        return scores
+        return score_tokens(self.model, self._tensor([list(token_ids)]))
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""

@@ -62,6 +62,12 @@ class Speculation:
         """Tokens written for each pass of the model."""
         return self.written / max(self.passes, 1)
 
+    def as_dict(self) -> dict[str, float]:
+        """Return the counts and shares by name."""
+        counts = {name: getattr(self, name) for name in ("passes", "proposed", "accepted")}
+        shares = {name: getattr(self, name) for name in ("acceptance", "tokens_per_pass")}
+        return {**counts, "written": self.written, **shares}
+
 
 @torch.inference_mode()
 def write_speculatively(
