@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -37,6 +38,11 @@ def settings(rng: random.Random) -> SamplingConfig:
         top_p=rng.choice([1.0, 0.9]),
         repetition_penalty=rng.choice([1.0, 1.0, 1.3]),
         frequency_penalty=rng.choice([0.0, 0.0, 0.4]),
+        no_repeat_ngram=rng.choice([0, 0, 2]),
+        dry_multiplier=rng.choice([0.0, 0.0, 0.8]),
+        logit_bias=rng.choice([(), ((70, 3.0),)]),
+        banned=rng.choice([(), ("b",)]),
+        logprobs=rng.choice([None, 2]),
         max_tokens=rng.randint(1, 40),
         stop=rng.choice([(), ("a",), ("\n", "。")]),
         seed=rng.randint(0, 10_000),
@@ -76,7 +82,11 @@ def test_random_arrivals_write_what_each_request_does_alone(engine, family, atte
     asked = [(prompt, settings(rng)) for prompt in prompts(rng, 16)]
     scheduler = Scheduler(writer, config)
     together = write(scheduler, asked, rng)
-    assert together == [writer.generate(*request) for request in asked]
+    for found, request in zip(together, asked, strict=True):
+        alone = writer.generate(*request)
+        assert replace(found, logprobs=[]) == replace(alone, logprobs=[])
+        for one, other in zip(found.logprobs, alone.logprobs, strict=True):
+            assert one.id == other.id and one.logprob == pytest.approx(other.logprob, abs=1e-4)
     assert scheduler.statistics().reused_tokens > 0
     assert_empty(scheduler)
 
@@ -199,6 +209,12 @@ def test_a_full_queue_refuses_and_says_so(engine):
         scheduler.submit([5], GREEDY)
     scheduler.run()
     assert all(job.done for job in jobs) and scheduler.statistics().refused == 1
+
+
+@pytest.mark.parametrize("change", [{"guidance": 2.0}, {"best_of": 2}])
+def test_settings_that_ask_for_more_than_one_text_are_refused(engine, change):
+    with pytest.raises(UserError, match="writes one a request"):
+        Scheduler(engine(), SMALL).submit([5], GREEDY.model_copy(update=change))
 
 
 def test_what_can_never_fit_is_refused_at_once(engine):

@@ -13,13 +13,10 @@ from hanlin.config.level import LevelConfig
 from hanlin.config.loading import dump_recipe, load_recipe, parse_recipe
 from hanlin.config.model import Family, ModelConfig
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
-from hanlin.config.recipe import (
-    EvaluationConfig,
-    Recipe,
-    SamplingConfig,
-    TokenizerConfig,
-)
+from hanlin.config.recipe import EvaluationConfig, Recipe, TokenizerConfig
 from hanlin.config.replay import ReplayConfig
+from hanlin.config.sampling import SamplingConfig
+from hanlin.config.search import SearchConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.tasks import TaskConfig, TaskStageConfig
@@ -55,6 +52,7 @@ __all__ = [
     "RewardsConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "SearchConfig",
     "Seq2SeqConfig",
     "SourceConfig",
     "StageConfig",

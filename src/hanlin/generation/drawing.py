@@ -1,7 +1,7 @@
 """The next tokens of texts that share a step but not their settings.
 
-Texts with equal settings are drawn together; one with a history of its own (penalties), or under
-the repeatable way, is drawn as the only row. Either way each uses its own uniform number.
+Texts with equal settings are drawn together; one with rules or penalties of its own, or under the
+repeatable way, is drawn as the only row. Either way each uses its own uniform number.
 
 Shapes: R rows, V vocab.
 
@@ -17,7 +17,9 @@ from torch import Tensor
 
 from hanlin.config import SamplingConfig
 from hanlin.generation.job import Job
-from hanlin.generation.sampling import TokenHistory, draw, penalise
+from hanlin.generation.logprobs import note_logprobs
+from hanlin.generation.sampling import draw
+from hanlin.generation.vocabulary import Vocabulary
 
 __all__ = ["draw_next", "shared_settings"]
 
@@ -28,18 +30,25 @@ def shared_settings(sampling: SamplingConfig) -> SamplingConfig:
 
 
 @torch.inference_mode()
-def draw_next(logits: Tensor, jobs: Sequence[Job], *, one_by_one: bool) -> list[int]:
+def draw_next(
+    logits: Tensor, jobs: Sequence[Job], vocabulary: Vocabulary, *, one_by_one: bool
+) -> list[int]:
     """Return the next token of each job, whose logits are the rows of (R, V)."""
     tokens = [0] * len(jobs)
     for rows in _groups(jobs, one_by_one):
-        sampling = jobs[rows[0]].sampling
-        chosen = logits if len(rows) == len(jobs) else logits[rows]
-        history = _history(jobs[rows[0]], chosen)
+        sampling, steering = jobs[rows[0]].sampling, jobs[rows[0]].steering
+        plain = (logits if len(rows) == len(jobs) else logits[rows]).float()
         chance = [jobs[row].chance[len(jobs[row].draft.ids)] for row in rows]
         uniform = torch.tensor(chance, dtype=torch.float64, device=logits.device)
-        ids = draw(penalise(chosen.float(), sampling, history), sampling, uniform)
-        if history is not None:
-            history.add(ids)
+        ids = draw(plain if steering is None else steering.steer(plain), sampling, uniform)
+        if steering is not None:
+            ids = steering.amend(ids)
+            steering.take(ids)
+        if sampling.logprobs is not None:
+            notes = note_logprobs(plain, ids, sampling.logprobs, vocabulary)
+            for row, note in zip(rows, notes, strict=True):
+                if note.id not in vocabulary.ends:
+                    jobs[row].draft.logprobs.append(note)
         for row, token in zip(rows, ids.tolist(), strict=True):
             tokens[row] = token
     return tokens
@@ -48,24 +57,19 @@ def draw_next(logits: Tensor, jobs: Sequence[Job], *, one_by_one: bool) -> list[
 def _groups(jobs: Sequence[Job], one_by_one: bool) -> list[list[int]]:
     groups: dict[object, list[int]] = {}
     for row, job in enumerate(jobs):
-        alone = one_by_one or TokenHistory.matters(job.sampling)
+        alone = one_by_one or job.steering is not None
         groups.setdefault(row if alone else job.sampling, []).append(row)
     return list(groups.values())
-
-
-def _history(job: Job, logits: Tensor) -> TokenHistory | None:
-    """Return the job's history, begun with its prompt, where its settings need one."""
-    if TokenHistory.matters(job.sampling) and job.history is None:
-        job.history = TokenHistory([job.draft.prompt], logits.float())
-    return job.history
 
 
 if __name__ == "__main__":
     from hanlin.generation.draft import Draft
     from hanlin.generation.stream import TextStream
+    from hanlin.tokenizers import train_tokenizer
 
     texts = [
         Job(Draft([1], 1, TextStream()), SamplingConfig(temperature=1.0), [number])
         for number in (0.1, 0.9)
     ]
-    print(draw_next(torch.zeros(2, 8), texts, one_by_one=False))
+    letters = Vocabulary(train_tokenizer("char", ["从前有一只小猫。"], 350))
+    print(draw_next(torch.zeros(2, 350), texts, letters, one_by_one=False))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hanlin.config import SamplingConfig
 from hanlin.generation.blocks import ROOT
 from hanlin.generation.draft import Completion, Draft
-from hanlin.generation.sampling import TokenHistory
+from hanlin.generation.rules import Steering
 
 __all__ = ["Job"]
 
@@ -49,8 +49,8 @@ class Job:
     """Later requests that were let in before it."""
     first_token: float | None = None
     """When its first token was drawn, on the scheduler's clock."""
-    history: TokenHistory | None = None
-    """What it has read and written, where a penalty asks for that."""
+    steering: Steering | None = None
+    """Its rules and penalties, where it has any."""
 
     @property
     def pending(self) -> int:

@@ -30,12 +30,13 @@ from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.errors import BusyError, UserError
 from hanlin.generation.blocks import BlockPool
 from hanlin.generation.counts import Counts, Statistics
-from hanlin.generation.draft import FinishReason
+from hanlin.generation.draft import Draft, FinishReason
 from hanlin.generation.drawing import draw_next, shared_settings
 from hanlin.generation.engine import Engine, Prompt, uniforms
 from hanlin.generation.fairness import share_tokens
 from hanlin.generation.job import Job
 from hanlin.generation.reading import Portion, Reader
+from hanlin.generation.rules import Steering
 
 __all__ = ["Scheduler"]
 
@@ -78,11 +79,12 @@ class Scheduler:
         """Queue a request; after `seconds` it ends with what was written by then.
 
         Raises:
-            UserError: if the prompt leaves no room in the model's context, or the cache cannot
-                hold the text.
+            UserError: if the prompt leaves no room in the model's context, the cache cannot hold
+                the text, or a rule of drawing cannot be followed.
             BusyError: if `max_waiting` requests wait already.
         """
         draft = self.engine.begin(prompt, sampling)
+        steering = _steering(self.engine, sampling, draft)
         now = self._clock()
         job = Job(
             draft,
@@ -91,6 +93,7 @@ class Scheduler:
             arrived=now,
             deadline=now + seconds,
             listener=listener,
+            steering=steering,
         )
         self._check_size(job)
         with self._lock:
@@ -213,7 +216,9 @@ class Scheduler:
         due = [job for job, portion in portions if portion.is_due]
         logits = self._reader.read([portion for _, portion in portions])
         logits = logits[:, : self.engine.tokenizer.vocab_size]
-        tokens = draw_next(logits, due, one_by_one=self.config.deterministic)
+        tokens = draw_next(
+            logits, due, self.engine.vocabulary, one_by_one=self.config.deterministic
+        )
         now = self._clock()
         self._counts.read_tokens += sum(len(portion.tokens) for _, portion in portions)
         self._counts.written_tokens += len(due)
@@ -247,6 +252,17 @@ class Scheduler:
                 self.pool.release(job.table)
                 job.table = []
         self.running = [job for job in self.running if not job.done]
+
+
+def _steering(engine: Engine, sampling: SamplingConfig, draft: Draft) -> Steering | None:
+    """Return the rules and penalties of a text, None where it has none."""
+    if sampling.guidance != 1 or sampling.best_of > 1:
+        raise UserError(
+            f"guidance {sampling.guidance} and best_of {sampling.best_of} ask for more than one "
+            "text, and the scheduler writes one a request. Leave them at 1, or call the engine."
+        )
+    steering = Steering(sampling, engine.vocabulary, [draft])
+    return None if steering.is_idle else steering
 
 
 def _portion(job: Job, count: int) -> Portion:
