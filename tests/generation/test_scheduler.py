@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from hanlin.config import BatchingConfig, SamplingConfig
+from hanlin.compression import quantise
+from hanlin.config import BatchingConfig, QuantisationConfig, SamplingConfig
 from hanlin.errors import BusyError, UserError
 from hanlin.generation import Engine, Job, Scheduler
 
@@ -145,6 +146,24 @@ def test_in_eight_bits_too_company_does_not_matter(engine):
     config = EXACT.model_copy(update={"cache_bits": 8})
     together = write(Scheduler(writer, config), asked, rng)
     assert together == [write(Scheduler(writer, config), [one], rng)[0] for one in asked]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "qwen3"])
+def test_a_quantised_model_writes_in_company_what_it_writes_alone(engine, family):
+    plain = engine(family)
+    packed = quantise(plain.model, QuantisationConfig(bits=4, group=32, method="rtn"))
+    writer = Engine(packed, plain.tokenizer)
+    rng = random.Random(9)
+    asked = [(prompt, settings(rng)) for prompt in prompts(rng, 6)]
+    together = write(Scheduler(writer, SMALL), asked, rng)
+    assert together == [writer.generate(*request) for request in asked]
+
+
+def test_every_setting_of_sampling_is_known():
+    # A new one must be drawn with in `hanlin.generation.drawing`, or be refused by `submit`.
+    known = "max_tokens temperature top_k top_p min_p repetition_penalty presence_penalty "
+    known += "frequency_penalty stop seed"
+    assert set(SamplingConfig.model_fields) == set(known.split())
 
 
 def test_a_beginning_that_was_read_before_is_not_read_again(engine):

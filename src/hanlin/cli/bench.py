@@ -11,6 +11,7 @@ from typing import Any, Literal
 import tyro
 
 from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.errors import UserError
 
 __all__ = ["main"]
 
@@ -43,7 +44,7 @@ class Writing(Common):
 
     model: tyro.conf.Positional[Path | None] = None
     """A released folder or a run; a fresh model of the preset without one."""
-    preset: str = "gpt3-small"
+    preset: str = "14m"
     """A named size, such as 14m, 124m or gpt3-small."""
     weights: Literal["fp32", "bf16"] = "fp32"
     """The type of the weights; a quantised folder keeps its own."""
@@ -59,7 +60,7 @@ class Batch(Writing):
 
     rows: tuple[int, ...] = (1, 8, 32)
     """Texts at once."""
-    new_tokens: int = 128
+    max_tokens: int = 128
     """Tokens written after each prompt."""
     deterministic: bool = False
     """Whether the scheduler keeps texts independent to the last bit."""
@@ -69,6 +70,8 @@ class Batch(Writing):
 class Prefill(Writing):
     """Time the reading of a prompt."""
 
+    preset: str = "gpt3-small"
+    """A named size, such as 124m or gpt3-small."""
     prompt_tokens: int = 512
     """Tokens of the prompt."""
 
@@ -158,6 +161,8 @@ def _batch(options: Batch) -> dict[str, Any]:
     from hanlin.config import BatchingConfig
     from hanlin.generation.measuring import measure_batch, read_bandwidth
 
+    if min(options.max_tokens, *options.rows) < 1:
+        raise UserError("Give at least one token to write and one row.")
     name, model = _model(options)
     bandwidth = read_bandwidth()
     batching = BatchingConfig(prefix_reuse=False, deterministic=options.deterministic)
@@ -166,19 +171,19 @@ def _batch(options: Batch) -> dict[str, Any]:
             model,
             rows,
             prompt_tokens=options.prompt_tokens,
-            new_tokens=options.new_tokens,
+            new_tokens=options.max_tokens,
             rounds=options.rounds,
             batching=batching,
         )
         for rows in options.rows
     ]
     for result in results:
-        result["bandwidth_share"] = result["gigabytes_per_second"] / bandwidth
+        result["share_of_bandwidth"] = result["gigabytes_per_second"] / bandwidth
     return {
         **name,
-        "new_tokens": options.new_tokens,
+        "max_tokens": options.max_tokens,
         "deterministic": options.deterministic,
-        "read_gigabytes_per_second": bandwidth,
+        "read_bandwidth": bandwidth,
         "results": results,
     }
 
@@ -200,11 +205,19 @@ def _model(options: Writing) -> tuple[dict[str, Any], Any]:
     from hanlin.models import build_model, count_parameters, resolve_model
     from hanlin.models.presets import OWN_VOCABULARIES
 
+    if min(options.prompt_tokens, options.rounds) < 1:
+        raise UserError("Give at least one token of prompt and one round.")
     if options.model is not None:
         model = api.load(options.model).engine.model
     else:
         rows = OWN_VOCABULARIES.get(options.preset, 50_257)
         model = build_model(resolve_model(ModelConfig(preset=options.preset), rows), seed=1)
+    context = model.config.context_length
+    if options.prompt_tokens >= context:
+        raise UserError(
+            f"prompt_tokens is {options.prompt_tokens}, and the model's context is {context}. "
+            f"Give at most {context - 1}."
+        )
     if options.weights == "bf16":
         model = model.to(torch.bfloat16)
     return {

@@ -108,21 +108,21 @@ class PagedPass:
         keys.write(layer, self._targets, k[:busy])
         values.write(layer, self._targets, v[:busy])
         grouped = q.shape[1] != k.shape[1]
-        queries, row = q.transpose(0, 1)[None], 0  # (1, H, N, D)
+        queries = q.transpose(0, 1)[None]  # (1, H, N, D)
         heard = []
         views = self._views[layer % len(self._views)]
-        for slots, count, view in zip(self._slots, self._counts, views, strict=True):
+        own = torch.split(queries[:, :, :busy], self._counts, 2)  # (1, H, T, D) each
+        for part, slots, view in zip(own, self._slots, views, strict=True):
             seen = _without(slots, view.first_key)
             y = F.scaled_dot_product_attention(
-                queries.narrow(2, row, count),  # (1, H, T, D)
-                keys.read(layer, seen).transpose(0, 1)[None],  # (1, K, S, D)
-                values.read(layer, seen).transpose(0, 1)[None],
+                part,
+                keys.read(layer, seen),  # (1, K, S, D)
+                values.read(layer, seen),
                 attn_mask=view.mask,
                 is_causal=view.causal,
                 enable_gqa=grouped,
             )
             heard.append(y)
-            row += count
         if self._idle:
             heard.append(queries.new_zeros(1, q.shape[1], self._idle, q.shape[2]))
         return torch.cat(heard, 2)[0].transpose(0, 1).flatten(1)
@@ -130,6 +130,8 @@ class PagedPass:
 
 def _without(slots: slice | Tensor, first: int) -> slice | Tensor:
     """Return a text's places without the first so many."""
+    if not first:
+        return slots
     return slice(slots.start + first, slots.stop) if isinstance(slots, slice) else slots[first:]
 
 

@@ -25,6 +25,7 @@ class Pages:
     ) -> None:
         """Take memory for (L, P, K, D)."""
         self._numbers = torch.empty(shape, dtype=dtype, device=device)
+        self._heads = torch.split(self._numbers.transpose(1, 2), 1)  # (1, K, P, D) of each layer
 
     @property
     def nbytes(self) -> int:
@@ -36,8 +37,10 @@ class Pages:
         self._numbers[layer].index_copy_(0, places, x)
 
     def read(self, layer: int, places: slice | Tensor) -> Tensor:
-        """Return what lies at `places` of a layer: (S, K, D)."""
-        return _at(self._numbers[layer], places)
+        """Return what lies at `places` of a layer, heads first: (1, K, S, D)."""
+        if isinstance(places, slice):  # a view: the whole cost of a text that lies in a row
+            return self._heads[layer].narrow(2, places.start, places.stop - places.start)
+        return _gathered(self._numbers[layer], places)
 
 
 class SmallPages(Pages):
@@ -62,13 +65,18 @@ class SmallPages(Pages):
         self._scales[layer].index_copy_(0, places, scales)
 
     def read(self, layer: int, places: slice | Tensor) -> Tensor:
-        """Return what lies at `places` of a layer, as numbers: (S, K, D)."""
-        scales = _at(self._scales[layer], places)
+        """Return what lies at `places` of a layer, as numbers: (1, K, S, D)."""
+        memory = self._scales[layer]
+        if isinstance(places, slice):
+            scales = memory[places].transpose(0, 1)[None]
+        else:
+            scales = _gathered(memory, places)
         return super().read(layer, places).to(scales.dtype).mul_(scales)
 
 
-def _at(memory: Tensor, places: slice | Tensor) -> Tensor:
-    return memory[places] if isinstance(places, slice) else memory.index_select(0, places)
+def _gathered(memory: Tensor, places: Tensor) -> Tensor:
+    """Return a copy of scattered places of (P, K, .), heads first: (1, K, S, .)."""
+    return memory.index_select(0, places).transpose(0, 1)[None]
 
 
 if __name__ == "__main__":
@@ -76,5 +84,5 @@ if __name__ == "__main__":
     for kind in (Pages, SmallPages):
         pages = kind((1, 16, 2, 8), torch.float32, "cpu")
         pages.write(0, torch.arange(4), keys)
-        error = (pages.read(0, slice(0, 4)) - keys).abs().max().item()
+        error = (pages.read(0, slice(0, 4))[0].transpose(0, 1) - keys).abs().max().item()
         print(f"{kind.__name__:10} {pages.nbytes:,} bytes, largest error {error:.4f}")
