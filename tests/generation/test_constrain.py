@@ -176,7 +176,7 @@ def test_what_cannot_be_followed_is_refused(engines, fields, message):
 
 def test_a_word_tokenizer_is_refused():
     engine = an_engine(train_tokenizer("word", TEXT, 92))
-    with pytest.raises(TokenizerError, match="Constrained output needs .* word tokenizer"):
+    with pytest.raises(TokenizerError, match=r"Constrained output needs .* word tokenizer"):
         engine.generate("", WARM.model_copy(update={"choices": ("a",)}))
 
 
