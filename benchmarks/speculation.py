@@ -19,7 +19,7 @@ from pathlib import Path
 import hanlin
 from hanlin.api import Model
 from hanlin.config import SamplingConfig
-from hanlin.generation import Completion, Speculation
+from hanlin.generation import Completion, ModelProposer, Speculation
 
 PROMPTS = ("从前", "早上，", "有一天，", "Once upon a time", "One day,", "In the morning,")
 
@@ -42,6 +42,9 @@ def measure(
 ) -> dict[str, float]:
     """Return counts and times over all prompts, with and without proposals in turn."""
     speculation = model.speculate(draft, tokens=count)
+    if draft is not None:
+        proposer = ModelProposer(draft.engine, model.engine, sureness=options.sureness)
+        speculation = Speculation(proposer, count)
     seconds = {"plain": 0.0, "proposed": 0.0}
     clock = {"plain": 0.0, "proposed": 0.0}
     tokens = {"plain": 0, "proposed": 0}
@@ -78,6 +81,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--draft", type=Path)
     parser.add_argument("--proposals", type=int, nargs="+", default=[4])
+    parser.add_argument("--sureness", type=float, default=0.25)
     parser.add_argument("--temperature", type=float, nargs="+", default=[0.0, 0.8])
     parser.add_argument("--tokens", type=int, default=100)
     parser.add_argument("--prompts", nargs="*")
