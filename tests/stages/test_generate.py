@@ -162,6 +162,17 @@ def test_what_cannot_be_compared_is_refused(
         hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
 
 
+def test_too_short_documents_are_refused_before_anything_is_trained(
+    tiny_text: str, tmp_path: Path
+) -> None:
+    stage = STAGE.replace("prompt_tokens = 6", "prompt_tokens = 900")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(tiny_text.replace("[evaluation]", f"{stage}\n[evaluation]"))
+    with pytest.raises(DataError, match="'decode' finds no two validation documents"):
+        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/stages").exists()
+
+
 def test_human_text_is_at_no_distance_from_itself_and_a_loop_is_far(run: Path) -> None:
     texts = ["the cat sat on a mat and then it ran", "a dog came by one day to play with her"]
     human = [Continuation([1], list(text.encode()), text) for text in texts]

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.config import GenerateConfig, SamplingConfig
-from hanlin.errors import DataError
 from hanlin.evaluation import (
     NgramScorer,
     Scorer,
@@ -33,7 +32,14 @@ from hanlin.models import forward_flops_per_token, load_release, propose_samplin
 from hanlin.records import LedgerEntry, atomic_directory
 from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.context import StageContext, StageResult
-from hanlin.stages.passages import Passages, continue_passages, take_passages
+from hanlin.stages.passages import (
+    Passages,
+    PassageSource,
+    continue_passages,
+    take_passages,
+    too_short,
+)
+from hanlin.text import Split
 from hanlin.training import choose_placement, join_world
 
 __all__ = ["run_generate"]
@@ -183,10 +189,11 @@ class _Chooser:
         assert ngram is not None, "the recipe was checked: a generate stage has a baseline"
         return NgramScorer(ngram)
 
-    def _passages(self, split: Any) -> Passages:
-        config = self.config
+    def _passages(self, split: Split) -> Passages:
+        context, config = self.context, self.config
+        source = PassageSource(context.corpus, context.parts, context.tokenizer)
         found = take_passages(
-            self.context,
+            source,
             split,
             prompts=config.prompts,
             prompt_tokens=config.prompt_tokens,
@@ -194,11 +201,7 @@ class _Chooser:
             room=self.engine.model.config.context_length,
         )
         if not found:
-            raise DataError(
-                f"The stage {self.context.stage.name!r} finds no two {split} documents in the "
-                f"parts {list(self.context.parts)} that are long enough for prompts. Name parts "
-                "with more text, or lower generate.prompt_tokens and generate.max_tokens."
-            )
+            raise too_short(source, context.stage.name, split)
         return found
 
 
