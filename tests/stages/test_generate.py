@@ -97,6 +97,17 @@ def test_speed_and_samples_are_recorded(run: Path) -> None:
     assert {sample["language"] for sample in result["samples"]} == {"zh", "en"}
 
 
+def test_what_predictions_rest_on_is_studied(run: Path) -> None:
+    study = _result(run)["study"]
+    assert set(study["zh"]) == {
+        "bits_per_token",
+        "last_token_adds",
+        "older_context_adds",
+        "positions_adds",
+        "places",
+    }
+
+
 def test_a_run_with_it_is_shown_and_reported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "show", str(run)]) == 0
     shown = capsys.readouterr().out
@@ -108,6 +119,7 @@ def test_a_run_with_it_is_shown_and_reported(run: Path, capsys: pytest.CaptureFi
     assert "o decode (generate), from base" in report
     assert "Ways of drawing that were compared" in report
     assert "With the chosen sampling" in report
+    assert "What predictions rest on" in report
 
 
 def test_a_model_is_drawn_from_as_it_proposes_unless_told_otherwise(

@@ -62,6 +62,15 @@ class Steering:
         self._rules = [rules_of(sampling, vocabulary, draft) for draft in drafts]
         self._history: TokenHistory | None = None
 
+    @staticmethod
+    def matters(sampling: SamplingConfig) -> bool:
+        """Whether any rule or penalty is set, so that a text needs a history of its own."""
+        numbers = (sampling.dry_multiplier, sampling.no_repeat_ngram)
+        texts = (*sampling.logit_bias, *sampling.banned, *sampling.forced)
+        return (
+            TokenHistory.matters(sampling) or any(numbers) or bool(texts) or sampling.is_constrained
+        )
+
     def steer(self, logits: Tensor) -> Tensor:
         """Return logits (B, V) of the next tokens as the rules want them."""
         if self._history is None and TokenHistory.matters(self._sampling):

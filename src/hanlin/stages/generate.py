@@ -6,6 +6,7 @@
 The winner is then set beside the recipe's own sampling on other prompts, those of the test split,
 with several seeds; that comparison goes into the ledger, lost or won. The release is the one that
 the stage starts from, with the winner as its proposal (generation_config.json). Nothing is learnt.
+A small study beside it tells what the model's predictions rest on (`hanlin.stages.study`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from hanlin.stages.passages import (
     take_passages,
     too_short,
 )
+from hanlin.stages.study import study_context
 from hanlin.text import Split
 from hanlin.training import choose_placement, join_world
 
@@ -46,7 +48,7 @@ __all__ = ["run_generate"]
 
 _SPEED_TRIES = 3
 _SHOWN = 4
-_KEYS = ("temperature", "top_p", "min_p", "repetition_penalty")
+_KEYS = ("temperature", "top_p", "min_p", "typical_p", "no_repeat_ngram", "repetition_penalty")
 
 
 def run_generate(context: StageContext) -> StageResult:
@@ -86,6 +88,7 @@ class _Chooser:
         self.context.say(f"Chosen of {len(tried)} samplers: {_say(chosen)} (distance {least:.3f})")
         comparison = self._compare(chosen, scorer)
         samples = self._samples(passages, chosen)
+        study = study_context(self.engine.model, passages, self.context.recipe.seed)
         _release(self.context, chosen)
         figures = {
             "sampling": {key: getattr(chosen, key) for key in _KEYS},
@@ -95,6 +98,7 @@ class _Chooser:
             ],
             "comparison": comparison,
             "speed": speed,
+            **({"study": study} if study else {}),
             "samples": samples,
             "flops": self.tokens * forward_flops_per_token(self.engine.model.config),
         }
