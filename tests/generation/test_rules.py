@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -65,7 +67,7 @@ def test_an_ngram_is_not_written_twice(vocabulary):
 def test_no_ngram_comes_twice_in_a_whole_text(engine):
     found = engine().generate("从前", WARM.model_copy(update={"no_repeat_ngram": 2}))
     ids = [*encoded("从前"), *found.ids]
-    pairs = [pair for pair in zip(ids, ids[1:], strict=False) if min(pair) > 2]
+    pairs = [pair for pair in itertools.pairwise(ids) if min(pair) > 2]
     assert len(pairs[5:]) == len(set(pairs[5:]) - set(pairs[:5]))
 
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from hanlin.compression import quantise
-from hanlin.config import BatchingConfig, QuantisationConfig, SamplingConfig
+from hanlin.config import BatchingConfig, ModelConfig, QuantisationConfig, SamplingConfig
 from hanlin.errors import BusyError, UserError
 from hanlin.generation import Engine, Job, Scheduler
+from hanlin.models import build_model, resolve_model
+from hanlin.tokenizers import train_tokenizer
 
 FAMILIES = [("gpt2", "dense"), ("qwen3", "dense"), ("gpt2", "banded"), ("qwen3", "banded")]
 GROUPED = {"gpt2": {}, "qwen3": {"num_kv_heads": 2}}
@@ -70,6 +72,15 @@ def write(scheduler: Scheduler, asked: list[tuple[list[int], SamplingConfig]], r
     return [job.complete() for job in jobs]
 
 
+def assert_as_alone(writer: Engine, asked, together) -> None:
+    """Every text is what the engine writes alone; log-probabilities agree but for rounding."""
+    for found, request in zip(together, asked, strict=True):
+        alone = writer.generate(*request)
+        assert replace(found, logprobs=[]) == replace(alone, logprobs=[])
+        for one, other in zip(found.logprobs, alone.logprobs, strict=True):
+            assert one.id == other.id and one.logprob == pytest.approx(other.logprob, abs=1e-4)
+
+
 def assert_empty(scheduler: Scheduler) -> None:
     assert scheduler.pool.held == 0 and not scheduler.busy
     assert set(scheduler.pool.references) == {0}
@@ -83,11 +94,7 @@ def test_random_arrivals_write_what_each_request_does_alone(engine, family, atte
     asked = [(prompt, settings(rng)) for prompt in prompts(rng, 16)]
     scheduler = Scheduler(writer, config)
     together = write(scheduler, asked, rng)
-    for found, request in zip(together, asked, strict=True):
-        alone = writer.generate(*request)
-        assert replace(found, logprobs=[]) == replace(alone, logprobs=[])
-        for one, other in zip(found.logprobs, alone.logprobs, strict=True):
-            assert one.id == other.id and one.logprob == pytest.approx(other.logprob, abs=1e-4)
+    assert_as_alone(writer, asked, together)
     assert scheduler.statistics().reused_tokens > 0
     assert_empty(scheduler)
 
@@ -156,13 +163,34 @@ def test_a_quantised_model_writes_in_company_what_it_writes_alone(engine, family
     rng = random.Random(9)
     asked = [(prompt, settings(rng)) for prompt in prompts(rng, 6)]
     together = write(Scheduler(writer, SMALL), asked, rng)
-    assert together == [writer.generate(*request) for request in asked]
+    assert_as_alone(writer, asked, together)
+
+
+def test_constrained_texts_fit_in_company_and_are_those_alone():
+    tokenizer = train_tokenizer("bpe", ['{"家": 3, "name": "cat"} 小猫。'] * 30, 350)
+    shape = {"context_length": 96, "hidden_size": 32, "num_layers": 1, "num_heads": 2}
+    config = resolve_model(ModelConfig(**shape), tokenizer.vocab_size)
+    writer = Engine(build_model(config, seed=1), tokenizer)
+    warm = SamplingConfig(temperature=1.0, max_tokens=40)
+    bound = {"regex": "[0-9]{3}-猫"}, {"choices": ("小猫", "cat")}, {"json_schema": '{"enum": [3]}'}
+    asked = [
+        (tokenizer.encode("小猫"), warm.model_copy(update={"seed": seed, **bound[seed % 3]}))
+        for seed in range(9)
+    ]
+    together = write(Scheduler(writer, SMALL), asked, random.Random(2))
+    assert_as_alone(writer, asked, together)
+    assert {text.text for text in together[1::3]} <= {"小猫", "cat"}
+    assert {text.text for text in together[2::3]} == {"3"}
 
 
 def test_every_setting_of_sampling_is_known():
     # A new one must be drawn with in `hanlin.generation.drawing`, or be refused by `submit`.
     known = "max_tokens temperature top_k top_p min_p repetition_penalty presence_penalty "
-    known += "frequency_penalty stop seed"
+    known += (
+        "frequency_penalty stop seed typical_p dry_multiplier dry_base dry_allowed dry_breakers "
+    )
+    known += "no_repeat_ngram logit_bias banned forced json_schema regex grammar choices logprobs "
+    known += "guidance best_of negative_prompt"  # these are refused
     assert set(SamplingConfig.model_fields) == set(known.split())
 
 

@@ -114,7 +114,8 @@ def _extend(
     # Twice as many, and one for each end token, leave enough that go on.
     count = min(width * (len(vocabulary.ends) + 1), ranked.numel())
     places = ranked.flatten().topk(count).indices.tolist()
-    size, old, new = scores.shape[1], group.open, []
+    size, old = scores.shape[1], group.open
+    new: list[tuple[list[int], float, int]] = []
     for rank, place in enumerate(places):
         text, _, row = old[place // size]
         token, total = place % size, float(totals[place // size, place % size])

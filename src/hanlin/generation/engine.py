@@ -181,6 +181,8 @@ class Engine:
         )
         for step in range(chance.shape[1]):
             hidden = self.model.hidden(ids, cache=cache)[:, -1]  # (B, C)
+            if len(hidden) < len(drafts):
+                hidden = _repeat(hidden, cache, len(drafts))
             # Rows of the model beyond the vocabulary are padding, which is never drawn.
             logits = self.model.head(hidden)[:, : self.vocabulary.size].float()
             led = logits if guidance is None else guidance.guide(logits)
@@ -207,7 +209,13 @@ class Engine:
             ids = ids[:, None]
 
     def _prepare(self, drafts: list[Draft]) -> tuple[KVCache, Tensor]:
-        """Return an empty cache and the prompts, padded on the left to one length."""
+        """Return an empty cache and the prompts, padded on the left to one length.
+
+        Where all are the same there is one row, which is read once for all.
+        """
+        if all(draft.prompt == drafts[0].prompt for draft in drafts):
+            length = len(drafts[0].prompt) + max(draft.limit for draft in drafts)
+            return self.model.new_cache(1, length), self._tensor([drafts[0].prompt])
         width = max(len(draft.prompt) for draft in drafts)
         gaps = [width - len(draft.prompt) for draft in drafts]
         rows = [[0] * gap + draft.prompt for gap, draft in zip(gaps, drafts, strict=True)]
@@ -242,6 +250,12 @@ class Engine:
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:
         return torch.tensor(rows, device=self.model.embedding.weight.device)
+
+
+def _repeat(hidden: Tensor, cache: KVCache, count: int) -> Tensor:
+    """Make `count` rows of the one that was read, in hidden states (1, C) and in the cache."""
+    cache.keep_rows(torch.zeros(count, dtype=torch.long, device=hidden.device))
+    return hidden.expand(count, -1)
 
 
 def uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:

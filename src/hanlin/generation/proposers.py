@@ -76,8 +76,11 @@ class LookupProposer(Proposer):
 class ModelProposer(Proposer):
     """A smaller model over the same tokens, such as the one that was distilled from the larger."""
 
-    def __init__(self, draft: Engine, target: Engine) -> None:
+    def __init__(self, draft: Engine, target: Engine, *, sureness: float = 0.25) -> None:
         """Join the smaller model to the one that it proposes to.
+
+        It stops proposing where its likeliest token has less than `sureness`: what comes after a
+        token that is hardly ever kept is work for nothing.
 
         Raises:
             TokenizerError: they do not have the same tokenizer.
@@ -91,6 +94,7 @@ class ModelProposer(Proposer):
             )
         self._model = draft.model
         self._size = draft.tokenizer.vocab_size
+        self._sureness = sureness
         self._cache: KVCache | None = None
         self._read: list[int] = []
 
@@ -112,10 +116,12 @@ class ModelProposer(Proposer):
             fresh = torch.tensor([text[cache.length :]], device=cache.keys.device)
             hidden = self._model.hidden(fresh, cache=cache)[:, -1]
             logits = self._model.head(hidden)[:, : self._size].float()
+            if float(logits.softmax(-1).max()) < self._sureness:
+                break
             shares.append(distribution(logits, sampling)[0])
             text.append(_drawn(shares[-1], generator))
         self._read = text[: cache.length]
-        certain = sampling.temperature == 0
+        certain = sampling.temperature == 0 or not shares
         return Proposal(text[len(ids) :], None if certain else torch.stack(shares))
 
     def _rewound(self, ids: Sequence[int]) -> KVCache:

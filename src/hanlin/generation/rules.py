@@ -62,10 +62,14 @@ class Steering:
         self._rules = [rules_of(sampling, vocabulary, draft) for draft in drafts]
         self._history: TokenHistory | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is neither a rule nor a penalty."""
-        return not any(self._rules) and not TokenHistory.matters(self._sampling)
+    @staticmethod
+    def matters(sampling: SamplingConfig) -> bool:
+        """Whether any rule or penalty is set, so that a text needs a history of its own."""
+        numbers = (sampling.dry_multiplier, sampling.no_repeat_ngram)
+        texts = (*sampling.logit_bias, *sampling.banned, *sampling.forced)
+        return (
+            TokenHistory.matters(sampling) or any(numbers) or bool(texts) or sampling.is_constrained
+        )
 
     def steer(self, logits: Tensor) -> Tensor:
         """Return logits (B, V) of the next tokens as the rules want them."""

@@ -261,8 +261,9 @@ def _steering(engine: Engine, sampling: SamplingConfig, draft: Draft) -> Steerin
             f"guidance {sampling.guidance} and best_of {sampling.best_of} ask for more than one "
             "text, and the scheduler writes one a request. Leave them at 1, or call the engine."
         )
-    steering = Steering(sampling, engine.vocabulary, [draft])
-    return None if steering.is_idle else steering
+    if not Steering.matters(sampling):
+        return None
+    return Steering(sampling, engine.vocabulary, [draft])
 
 
 def _portion(job: Job, count: int) -> Portion:
