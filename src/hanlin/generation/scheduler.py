@@ -43,7 +43,8 @@ __all__ = ["Scheduler"]
 class Scheduler:
     """Writes the texts of many requests, a step at a time.
 
-    `submit` and `Job.cancelled` may be used from any thread, the rest from one.
+    `submit`, `prepare`, `enqueue` and `Job.cancelled` may be used from any thread, the rest from
+    one.
     """
 
     def __init__(
@@ -82,6 +83,19 @@ class Scheduler:
                 hold the text.
             BusyError: if `max_waiting` requests wait already.
         """
+        job = self.prepare(prompt, sampling, seconds=seconds, listener=listener)
+        self.enqueue(job)
+        return job
+
+    def prepare(
+        self,
+        prompt: Prompt,
+        sampling: SamplingConfig,
+        *,
+        seconds: float = math.inf,
+        listener: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Return a request that is checked but not queued; this part of `submit` may take long."""
         draft = self.engine.begin(prompt, sampling)
         now = self._clock()
         job = Job(
@@ -93,6 +107,10 @@ class Scheduler:
             listener=listener,
         )
         self._check_size(job)
+        return job
+
+    def enqueue(self, job: Job) -> None:
+        """Queue a prepared request, or refuse it if the queue is full."""
         with self._lock:
             if len(self._waiting) >= self.config.max_waiting:
                 self._counts.refused += 1
@@ -102,7 +120,6 @@ class Scheduler:
                 )
             self._counts.accepted += 1
             self._waiting.append(job)
-        return job
 
     @property
     def busy(self) -> bool:
