@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hanlin.generation.blocks import BlockPool
 from hanlin.generation.job import Job
+from hanlin.generation.line import WaitingLine
 
 __all__ = ["Counts", "Statistics"]
 
@@ -53,8 +54,6 @@ class Statistics:
 class Counts:
     """The running counts of a scheduler."""
 
-    accepted: int = 0
-    refused: int = 0
     prompt_tokens: int = 0
     reused_tokens: int = 0
     read_tokens: int = 0
@@ -74,20 +73,20 @@ class Counts:
         """Count jobs that have ended."""
         self._ended.update(str(job.draft.reason) for job in jobs)
 
-    def snapshot(self, waiting: int, running: int, pool: BlockPool, now: float) -> Statistics:
+    def snapshot(self, line: WaitingLine, running: int, pool: BlockPool, now: float) -> Statistics:
         """Return the counts of this moment."""
         marks = list(self._marks)
         began, before = next((m for m in marks if m[0] >= now - _WINDOW), (now, 0))
         seconds = now - began
         return Statistics(
-            waiting,
+            len(line),
             running,
             pool.num_blocks,
             pool.held,
             pool.registered,
             pool.evictions,
-            self.accepted,
-            self.refused,
+            line.accepted,
+            line.refused,
             dict(self._ended),
             self.prompt_tokens,
             self.reused_tokens,
@@ -103,4 +102,4 @@ if __name__ == "__main__":
     for second in range(4):
         counts.written_tokens += 50
         counts.step(float(second))
-    print(counts.snapshot(0, 1, BlockPool(4, 16), 3.0))
+    print(counts.snapshot(WaitingLine(4, 1), 1, BlockPool(4, 16), 3.0))

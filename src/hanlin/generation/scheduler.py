@@ -22,12 +22,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable
-from threading import Lock
 
 from hanlin.config import BatchingConfig, SamplingConfig
-from hanlin.errors import BusyError, UserError
+from hanlin.errors import UserError
 from hanlin.generation.blocks import BlockPool
 from hanlin.generation.counts import Counts, Statistics
 from hanlin.generation.draft import Draft, FinishReason
@@ -35,6 +33,7 @@ from hanlin.generation.drawing import draw_next, shared_settings
 from hanlin.generation.engine import Engine, Prompt, uniforms
 from hanlin.generation.fairness import share_tokens
 from hanlin.generation.job import Job
+from hanlin.generation.line import WaitingLine
 from hanlin.generation.reading import Portion, Reader
 from hanlin.generation.rules import Steering
 
@@ -44,7 +43,8 @@ __all__ = ["Scheduler"]
 class Scheduler:
     """Writes the texts of many requests, a step at a time.
 
-    `submit` and `Job.cancelled` may be used from any thread, the rest from one.
+    `submit`, `prepare`, `enqueue` and `Job.cancelled` may be used from any thread, the rest from
+    one.
     """
 
     def __init__(
@@ -62,10 +62,9 @@ class Scheduler:
         tokens = self.config.cache_tokens or self.config.max_running * _up(context, size) * size
         self.pool = BlockPool(max(1, tokens // size), size)
         self.running: list[Job] = []
-        self._waiting: deque[Job] = deque()
+        self._line = WaitingLine(self.config.max_waiting, self.config.max_overtakes)
         self._reader = Reader(engine.model, self.config, self.pool.num_blocks)
         self._clock = clock
-        self._lock = Lock()
         self._counts = Counts()
 
     def submit(
@@ -83,6 +82,19 @@ class Scheduler:
                 the text, or a rule of drawing cannot be followed.
             BusyError: if `max_waiting` requests wait already.
         """
+        job = self.prepare(prompt, sampling, seconds=seconds, listener=listener)
+        self.enqueue(job)
+        return job
+
+    def prepare(
+        self,
+        prompt: Prompt,
+        sampling: SamplingConfig,
+        *,
+        seconds: float = math.inf,
+        listener: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Return a request that is checked but not queued; this part of `submit` may take long."""
         draft = self.engine.begin(prompt, sampling)
         steering = _steering(self.engine, sampling, draft)
         now = self._clock()
@@ -96,26 +108,23 @@ class Scheduler:
             steering=steering,
         )
         self._check_size(job)
-        with self._lock:
-            if len(self._waiting) >= self.config.max_waiting:
-                self._counts.refused += 1
-                raise BusyError(
-                    f"{len(self._waiting)} requests wait already, and max_waiting is "
-                    f"{self.config.max_waiting}. Try again later, or raise max_waiting."
-                )
-            self._counts.accepted += 1
-            self._waiting.append(job)
         return job
+
+    def enqueue(self, job: Job) -> None:
+        """Queue a prepared request, or refuse it if the queue is full."""
+        self._line.put(job)
 
     @property
     def busy(self) -> bool:
         """Whether a step would do anything."""
-        return bool(self.running or self._waiting)
+        return bool(self.running or self._line)
 
     def step(self) -> list[Job]:
         """Advance every text that can be; return the jobs that have changed, told already."""
         changed = self._drop()
-        self._admit()
+        places = self.config.max_running - len(self.running)
+        if self._line and self.pool.available:
+            self.running += self._line.let_in(places, self._hold_memory)
         portions = self._portions()
         if portions:
             changed += self._advance(portions)
@@ -131,9 +140,7 @@ class Scheduler:
 
     def statistics(self) -> Statistics:
         """Return the counts of this moment."""
-        return self._counts.snapshot(
-            len(self._waiting), len(self.running), self.pool, self._clock()
-        )
+        return self._counts.snapshot(self._line, len(self.running), self.pool, self._clock())
 
     def _check_size(self, job: Job) -> None:
         needed = _up(job.most_tokens, self.pool.block_tokens)
@@ -147,10 +154,8 @@ class Scheduler:
     def _drop(self) -> list[Job]:
         """End what was cancelled or is late."""
         now = self._clock()
-        with self._lock:
-            jobs = [*self.running, *self._waiting]
         ended = []
-        for job in jobs:
+        for job in [*self.running, *self._line.all()]:
             reason: FinishReason | None = "cancelled" if job.cancelled else None
             if reason is None and now >= job.deadline:
                 reason = "deadline"
@@ -158,28 +163,10 @@ class Scheduler:
                 job.draft.end(reason)
                 ended.append(job)
         if ended:
-            with self._lock:
-                self._waiting = deque(job for job in self._waiting if not job.done)
+            self._line.drop_done()
             self._leave()
         self._counts.end(ended)
         return ended
-
-    def _admit(self) -> None:
-        """Let waiting requests in, first come, first served, within the bound on overtaking."""
-        passed: list[Job] = []
-        with self._lock:
-            for job in list(self._waiting):
-                if len(self.running) >= self.config.max_running or not self.pool.available:
-                    return
-                if self._hold_memory(job):
-                    self._waiting.remove(job)
-                    self.running.append(job)
-                    for earlier in passed:
-                        earlier.overtaken += 1
-                else:
-                    passed.append(job)
-                if passed and passed[0].overtaken >= self.config.max_overtakes:
-                    return
 
     def _hold_memory(self, job: Job) -> bool:
         """Give a job its blocks, those of an earlier text's equal beginning among them."""

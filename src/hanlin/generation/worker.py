@@ -151,14 +151,15 @@ class BatchWorker:
             HanlinError: if the worker is closed or has stopped on an error.
         """
         handle = Handle(notify)
-        ids = self.scheduler.engine.begin(prompt, sampling).prompt  # outside the lock: may be long
+        job = self.scheduler.prepare(prompt, sampling, seconds=seconds, listener=self._tell)
+        handle.job = job
         with self._wake:
             if self._closing:
                 raise HanlinError(
                     "The worker takes no requests: it was closed, or stopped on an error."
                 ) from self._error
-            handle.job = self.scheduler.submit(ids, sampling, seconds=seconds, listener=self._tell)
-            self._handles[handle.job] = handle
+            self.scheduler.enqueue(job)
+            self._handles[job] = handle
             self._wake.notify()
         return handle
 
