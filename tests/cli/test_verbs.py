@@ -144,3 +144,10 @@ def test_generate_keeps_to_choices_and_returns_logprobs(
     written = json.loads(capsys.readouterr().out)
     assert written["text"] in ("小猫", "小狗")
     assert len(written["logprobs"]) == len(written["ids"]) and written["logprobs"][0]["bytes"]
+
+
+def test_generate_refuses_two_ways_of_writing(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", str(tiny_run), "--lookup", "--search", "beam"]) == 2
+    assert "--lookup and --search exclude each other" in capsys.readouterr().err

@@ -64,8 +64,24 @@ def test_an_ngram_is_not_written_twice(vocabulary):
     assert not later.any()
 
 
+def test_a_character_that_has_begun_is_finished(vocabulary):
+    rules = [
+        NoRepeatedNgram(2, vocabulary, encoded("锁锁")),
+        DontRepeatYourself(SamplingConfig(dry_multiplier=1.0), vocabulary, encoded("锁锁")),
+    ]
+    rules.append(NoRepeatedNgram(2, vocabulary, encoded("锁锁")[:5]))
+    for rule in rules:
+        for token in encoded("锁")[:2] if rule is not rules[2] else ():
+            rule.take(token)
+        logits = torch.zeros(259)
+        rule.steer(logits)
+        assert not logits.any()
+
+
 def test_no_ngram_comes_twice_in_a_whole_text(engine):
-    found = engine().generate("从前", WARM.model_copy(update={"no_repeat_ngram": 2}))
+    letters_only = tuple((token, -100.0) for token in range(3 + 128, 259))
+    changes = {"no_repeat_ngram": 2, "logit_bias": letters_only}
+    found = engine().generate("从前", WARM.model_copy(update=changes))
     ids = [*encoded("从前"), *found.ids]
     pairs = [pair for pair in itertools.pairwise(ids) if min(pair) > 2]
     assert len(pairs[5:]) == len(set(pairs[5:]) - set(pairs[:5]))

@@ -57,7 +57,7 @@ def test_greedy_text_with_a_draft_equals_that_of_the_model_alone(engine, family,
     target = engine(family, attention=attention, band_width=6)
     draft = engine(family, seed=2, num_layers=1)
     for prompt in PROMPTS:
-        speculation = Speculation(ModelProposer(draft, target), tokens=3)
+        speculation = Speculation(ModelProposer(draft, target, sureness=0), tokens=3)
         assert target.generate(prompt, GREEDY, speculation) == target.generate(prompt, GREEDY)
         assert 0 <= speculation.accepted <= speculation.proposed
 
@@ -72,7 +72,7 @@ def test_looked_up_text_is_the_very_text_of_the_seed(engine, sampling):
 
 def test_a_model_that_drafts_for_itself_is_always_right(engine):
     target = engine()
-    speculation = Speculation(ModelProposer(target, target), tokens=3)
+    speculation = Speculation(ModelProposer(target, target, sureness=0), tokens=3)
     written = target.generate("从前", GREEDY, speculation)
     assert speculation.acceptance == 1 and speculation.written >= len(written.ids)
     assert speculation.tokens_per_pass > 3
@@ -83,7 +83,7 @@ def test_rules_and_stop_strings_hold_under_proposals(engine):
     alone = target.generate("a", GREEDY)
     changes = {"repetition_penalty": 1.3, "no_repeat_ngram": 2, "stop": (alone.text[5],)}
     sampling = GREEDY.model_copy(update=changes)
-    found = target.generate("a", sampling, Speculation(ModelProposer(draft, target)))
+    found = target.generate("a", sampling, Speculation(ModelProposer(draft, target, sureness=0)))
     assert found == target.generate("a", sampling)
 
 
@@ -96,10 +96,17 @@ def test_a_stream_under_proposals_is_the_generated_text(engine):
 def test_a_draft_with_a_shorter_context_stops_proposing(engine):
     target = engine(context_length=48)
     draft = engine(context_length=16, seed=1)
-    speculation = Speculation(ModelProposer(draft, target))
+    speculation = Speculation(ModelProposer(draft, target, sureness=0))
     sampling = GREEDY.model_copy(update={"max_tokens": 40})
     assert target.generate("a", sampling, speculation) == target.generate("a", sampling)
     assert speculation.proposed < 16
+
+
+def test_an_unsure_draft_proposes_nothing_and_the_text_stays(engine):
+    target, draft = engine(), engine(seed=2, num_layers=1)
+    speculation = Speculation(ModelProposer(draft, target, sureness=1.0))
+    assert target.generate("a", GREEDY, speculation) == target.generate("a", GREEDY)
+    assert speculation.proposed == 0 and speculation.tokens_per_pass == 1
 
 
 def test_a_draft_with_another_tokenizer_is_refused(engine):
@@ -110,8 +117,8 @@ def test_a_draft_with_another_tokenizer_is_refused(engine):
         ModelProposer(draft, target)
 
 
-def test_guidance_and_logprobs_are_refused_under_proposals(engine):
-    for changes in ({"guidance": 2.0}, {"logprobs": 1}):
+def test_what_does_not_go_with_proposals_is_refused(engine):
+    for changes in ({"guidance": 2.0}, {"logprobs": 1}, {"best_of": 2}):
         with pytest.raises(UserError, match="Leave out"):
             engine().generate("a", GREEDY.model_copy(update=changes), Speculation())
 
@@ -146,7 +153,7 @@ def two_tokens(target: Engine, draft: Engine, draws: int) -> tuple[torch.Tensor,
     counts = torch.zeros(13)
     for seed in range(draws):
         sampling = SamplingConfig(temperature=0.9, top_p=1, max_tokens=2, seed=seed)
-        speculation = Speculation(ModelProposer(draft, target), tokens=2)
+        speculation = Speculation(ModelProposer(draft, target, sureness=0), tokens=2)
         ids = target.generate([1], sampling, speculation).ids
         counts[0 if not ids else 1 + 4 * (ids[0] - 1) + (ids[1] if len(ids) > 1 else 0)] += 1
     with torch.inference_mode():

@@ -143,7 +143,14 @@ def test_a_model_is_drawn_from_as_it_proposes_unless_told_otherwise(
 def test_a_proposal_keeps_what_it_does_not_speak_of(tmp_path: Path) -> None:
     path = tmp_path / "generation_config.json"
     path.write_text(json.dumps({"eos_token_id": [0], "min_p": 0.3, "do_sample": True}))
-    sampling = SamplingConfig(temperature=0.7, top_p=0.9, max_tokens=50, repetition_penalty=1.1)
+    sampling = SamplingConfig(
+        temperature=0.7,
+        top_p=0.9,
+        max_tokens=50,
+        repetition_penalty=1.1,
+        no_repeat_ngram=4,
+        typical_p=0.8,
+    )
     propose_sampling(tmp_path, sampling)
     assert json.loads(path.read_text())["eos_token_id"] == [0]
     assert read_proposal(tmp_path) == sampling

@@ -80,8 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Arguments, "generate", arguments, example=example)
     from hanlin import api
 
-    if options.reverse and options.suffix is not None:
-        raise UserError("--reverse and --suffix exclude each other; give one of the two.")
+    _refuse_two_ways(options)
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     proposed = Arguments(model=options.model, sampling=model.proposed)
@@ -98,6 +97,21 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _one(model, prompt, options)
     return 0
+
+
+def _refuse_two_ways(options: Arguments) -> None:
+    """Refuse flags that each ask for another way of writing."""
+    ways = {
+        "--reverse": options.reverse,
+        "--suffix": options.suffix is not None,
+        "--draft": options.draft is not None,
+        "--lookup": options.lookup,
+        "--samples": options.samples > 1,
+        "--search": options.search != "none",
+    }
+    given = [flag for flag, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} exclude each other; give one.")
 
 
 def _several(model: Model, prompt: str, options: Arguments) -> None:

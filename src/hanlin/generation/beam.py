@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from hanlin.config import SearchConfig
-from hanlin.generation.repeats import longest_matches
+from hanlin.generation.repeats import NoRepeatedNgram
 from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
 
@@ -163,10 +163,8 @@ def _forbid(
     totals: Tensor, texts: list[list[int]], config: SearchConfig, vocabulary: Vocabulary
 ) -> None:
     for row, text in enumerate(texts):
-        size = config.no_repeat_ngram - 1
-        matches = longest_matches(size, text) if size else dict.fromkeys(text, 0)
-        tokens = [t for t, m in matches.items() if m == size and t not in vocabulary.control]
-        totals[row, tokens] = -torch.inf
+        rule = NoRepeatedNgram(config.no_repeat_ngram, vocabulary, text)
+        rule.steer(totals[row])
 
 
 def _best(found: list[Found], count: int) -> list[Found]:
@@ -181,3 +179,15 @@ def _renumber(groups: list[_Group]) -> None:
             (text, total, row + place) for place, (text, total, _) in enumerate(group.open)
         ]
         row += len(group.open)
+
+
+if __name__ == "__main__":
+    from hanlin.config import ModelConfig
+    from hanlin.models import build_model
+    from hanlin.tokenizers import train_tokenizer
+
+    letters = train_tokenizer("char", ["从前有一只小猫。"], 350)
+    shape = ModelConfig(vocab_size=350, hidden_size=32, num_heads=2, num_layers=1)
+    given = (Vocabulary(letters), letters.encode("小"), SearchConfig(), 4, lambda text: False)
+    for found_text in search_beams(build_model(shape, seed=1).eval(), *given):
+        print(found_text)

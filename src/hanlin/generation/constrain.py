@@ -143,4 +143,4 @@ if __name__ == "__main__":
     rule = Constraint(SamplingConfig(choices=("小猫", "一只")), letters, limit=9)
     numbers = torch.zeros(350)
     rule.steer(numbers)
-    print([letters.pieces[i].decode() for i in (numbers > -torch.inf).nonzero()[:, 0]])
+    print([letters.pieces[token] for token in (numbers > -torch.inf).nonzero()[:, 0].tolist()])

@@ -37,3 +37,14 @@ def search_exhaustively(
 def _total(model: Decoder, size: int, prompt: list[int], ids: list[int]) -> float:
     logits = model(torch.tensor([[*prompt, *ids]]))[0, len(prompt) - 1 : -1, :size]
     return float(logits.log_softmax(-1).gather(-1, torch.tensor(ids)[:, None]).sum())
+
+
+if __name__ == "__main__":
+    from hanlin.config import ModelConfig
+    from hanlin.models import build_model
+    from hanlin.tokenizers import train_tokenizer
+
+    letters = train_tokenizer("char", ["从前有一只小猫。"], 350)
+    shape = ModelConfig(vocab_size=350, hidden_size=32, num_heads=2, num_layers=1)
+    small = build_model(shape, seed=1).eval()
+    print(search_exhaustively(small, Vocabulary(letters), letters.encode("小"), 1, 1.0)[:3])

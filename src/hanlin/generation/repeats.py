@@ -6,7 +6,8 @@ followed there, after `match` equal tokens, loses
     multiplier x base ** (match - allowed)    if match >= allowed
 
 so that a loop becomes ever less likely while a name may return. Matches end at breakers (sentence
-marks, line ends) and at control tokens. A forbidden n-gram is the hard form of the same thing.
+marks, line ends) and at control tokens. A forbidden n-gram is the hard form of the same thing. Both
+leave a character alone that has begun: its other bytes come again whenever it does.
 
 `longest_matches_reference` says in plain loops what `longest_matches` finds.
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hanlin.config import SamplingConfig
+from hanlin.generation.borders import CharacterBorders
 from hanlin.generation.rule import Rule
 from hanlin.generation.vocabulary import Vocabulary
 
@@ -49,9 +51,12 @@ class DontRepeatYourself(Rule):
         self._vocabulary = vocabulary
         self._breakers = tuple(text.encode() for text in sampling.dry_breakers if text)
         self._ids = list(prompt)
+        self._borders = CharacterBorders(vocabulary.piece(token) for token in prompt[-4:])
 
     def steer(self, logits: Tensor) -> None:
         """Lower the logits of tokens that would go on with a repetition."""
+        if self._borders.inside:
+            return
         config = self._sampling
         found = longest_matches(self._since_breaker(), self._ids)
         for token, match in found.items():
@@ -63,6 +68,7 @@ class DontRepeatYourself(Rule):
     def take(self, token: int) -> None:
         """Note a token that was written."""
         self._ids.append(token)
+        self._borders.push(self._vocabulary.piece(token))
 
     def _since_breaker(self) -> int:
         """Return how many tokens stand after the last breaker, as far as it matters."""
@@ -80,18 +86,22 @@ class NoRepeatedNgram(Rule):
     def __init__(self, size: int, vocabulary: Vocabulary, prompt: Sequence[int]) -> None:
         """Begin after a prompt, whose n-grams count as written."""
         self._size = size
-        self._control = vocabulary.control
+        self._vocabulary = vocabulary
         self._ids = list(prompt)
+        self._borders = CharacterBorders(vocabulary.piece(token) for token in prompt[-4:])
 
     def steer(self, logits: Tensor) -> None:
         """Forbid what would repeat, unless nothing else were left."""
-        found = self._following() - self._control
+        if self._borders.inside:
+            return
+        found = self._following() - self._vocabulary.control
         if found and len(found) < len(logits):
             logits[torch.tensor(sorted(found), device=logits.device)] = -torch.inf
 
     def take(self, token: int) -> None:
         """Note a token that was written."""
         self._ids.append(token)
+        self._borders.push(self._vocabulary.piece(token))
 
     def _following(self) -> set[int]:
         if self._size == 1:

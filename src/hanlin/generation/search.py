@@ -45,3 +45,19 @@ def _written(engine: Engine, blank: Draft, config: SearchConfig, text: list[int]
     for token in text:
         engine.take(draft, token)
     return draft
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    from hanlin.generation import Engine as TheEngine
+    from hanlin.models import load_release
+    from hanlin.tokenizers import load_tokenizer
+
+    if len(sys.argv) != 3:
+        sys.exit("python -m hanlin.generation.search FOLDER PROMPT")
+    place = Path(sys.argv[1])
+    working = TheEngine(load_release(place), load_tokenizer(place))
+    for completion in search(working, sys.argv[2], SearchConfig()):
+        print(completion.score, completion.text)

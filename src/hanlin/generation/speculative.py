@@ -77,10 +77,10 @@ def write_speculatively(
 
     `chance` is the uniform number of each token (steps,), as the engine draws them.
     """
-    if sampling.guidance != 1 or sampling.logprobs is not None:
+    if sampling.guidance != 1 or sampling.logprobs is not None or sampling.best_of > 1:
         raise UserError(
-            "Proposals cannot be judged under guidance, and come without logprobs. Leave out "
-            "either those or the draft."
+            "Proposals are judged for one text at a time, without guidance and logprobs. Leave out "
+            "either the draft, or guidance, logprobs and best_of."
         )
     writer = _Writer(engine, draft, sampling, speculation, chance)
     while draft.reason is None:

@@ -11,13 +11,13 @@ V vocab.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from hanlin.errors import UserError
+from hanlin.generation.borders import CharacterBorders
 from hanlin.generation.rule import Rule
 from hanlin.generation.vocabulary import Vocabulary
 
@@ -84,7 +84,7 @@ class ForcedTexts(Rule):
         self._room = limit
         self._due: list[int] = []
         self._written = b""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._borders = CharacterBorders()
         if self._needed > limit:
             raise UserError(
                 f"The forced texts {list(texts)} take {self._needed} tokens, and there is room for "
@@ -108,15 +108,14 @@ class ForcedTexts(Rule):
             del self._due[0]
         piece = self._vocabulary.piece(token)
         self._written += piece
-        self._decoder.decode(piece)
+        self._borders.push(piece)
         self._missing = {t: ids for t, ids in self._missing.items() if t not in self._written}
 
     def _is_time(self, token: int) -> bool:
         if token in self._vocabulary.ends or self._room <= self._needed:
             return True
         # A character that has begun may end first, as long as there is room for it.
-        inside = bool(self._decoder.getstate()[0])
-        return self._room <= self._needed + _TO_A_BORDER and not inside
+        return self._room <= self._needed + _TO_A_BORDER and not self._borders.inside
 
 
 if __name__ == "__main__":
@@ -124,4 +123,6 @@ if __name__ == "__main__":
 
     letters = Vocabulary(train_tokenizer("char", ["从前有一只小猫。"], 350))
     rule = ForcedTexts(["小猫"], letters, limit=9)
-    print([rule.amend(letters.tokenizer.eot_id), *letters.tokenizer.encode("小猫")])
+    for _ in range(3):
+        rule.take(token := rule.amend(letters.tokenizer.eot_id))
+        print(letters.tokenizer.token_bytes(token).decode())
