@@ -8,6 +8,7 @@
     │   ├── ModelError                        a folder that holds no model that we can read
     │   ├── RunError                          a run folder that is locked, changed or unwritable
     │   └── MissingExtraError                 an optional package that is not installed
+    ├── BusyError               exit code 1   more requests than are taken on at once
     ├── CheckpointError         exit code 1   a state that cannot be saved or restored
     ├── StoppedError            exit code 3   stopped by a signal, with the state saved
     └── QualityGateError        exit code 4   a quality gate that was not met
@@ -21,6 +22,7 @@ import importlib
 from types import ModuleType
 
 __all__ = [
+    "BusyError",
     "CheckpointError",
     "DataError",
     "HanlinError",
@@ -70,6 +72,10 @@ class RunError(UserError):
 
 class MissingExtraError(UserError):
     """An optional package that is not installed."""
+
+
+class BusyError(HanlinError):
+    """More requests than are taken on at once; the same request may succeed later."""
 
 
 class CheckpointError(HanlinError):

@@ -130,3 +130,47 @@ def test_what_is_no_model_is_refused(
     place = tmp_path / "none" if path == "none" else tiny_recipe.parent
     assert main(["generate", str(place)]) == 2
     assert str(place) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--lookup"], ["--draft", "RUN", "--proposals", "3"]])
+def test_generate_with_proposals_writes_the_same_and_counts_them(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    given = [str(tiny_run) if flag == "RUN" else flag for flag in flags]
+    plain = ["generate", str(tiny_run), "--json", "--max-tokens", "12", "--temperature", "0"]
+    assert main(plain) == main([*plain, *given]) == 0
+    alone, proposed = map(json.loads, capsys.readouterr().out.splitlines())
+    assert proposed["ids"] == alone["ids"] and proposed["speculation"]["passes"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "count"),
+    [
+        (["--samples", "3", "--seed", "1"], 3),
+        (["--search", "beam", "--beams", "4", "--groups", "2"], 4),
+        (["--search", "contrastive", "--alpha", "0.4"], 1),
+    ],
+)
+def test_generate_writes_several_texts_and_searches(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], flags: list[str], count: int
+) -> None:
+    assert main(["generate", str(tiny_run), "--json", "--max-tokens", "6", *flags]) == 0
+    texts = json.loads(capsys.readouterr().out)["texts"]
+    assert len(texts) == count and all(text["ids"] for text in texts)
+
+
+def test_generate_keeps_to_choices_and_returns_logprobs(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--choices", "小猫", "小狗", "--logprobs", "2", "--seed", "1"]
+    assert main(["generate", str(tiny_run), "--json", *flags]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["text"] in ("小猫", "小狗")
+    assert len(written["logprobs"]) == len(written["ids"]) and written["logprobs"][0]["bytes"]
+
+
+def test_generate_refuses_two_ways_of_writing(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", str(tiny_run), "--lookup", "--search", "beam"]) == 2
+    assert "--lookup and --search exclude each other" in capsys.readouterr().err

@@ -17,6 +17,7 @@ class ByteTokenizer:
     control = {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2}  # noqa: RUF012
     eot_id = 0
     vocab_size = 3 + 256
+    fingerprint = "bytes"
 
     def encode(self, text: str) -> list[int]:
         return [3 + byte for byte in text.encode()]

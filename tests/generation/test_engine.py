@@ -55,6 +55,12 @@ def test_a_batch_with_penalties_writes_what_each_prompt_does_alone(engine):
     assert together != writer.generate_batch(PROMPTS, WARM)
 
 
+def test_samples_of_one_prompt_are_those_of_its_seeds(engine):
+    writer = engine()
+    for row, sample in enumerate(writer.samples("从前", WARM, 3)):
+        assert sample == writer.generate("从前", WARM.model_copy(update={"seed": 5 + row}))
+
+
 def test_rows_of_every_length_may_fill_the_context(engine):
     writer = engine()
     silence_ends(writer)

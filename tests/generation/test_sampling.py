@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanlin.config import SamplingConfig
-from hanlin.generation import sampling as rules
+from hanlin.generation.reference import sample_token_reference
 from hanlin.generation.sampling import TokenHistory, draw, penalise, sample_token
 
 CONFIGS = st.builds(
@@ -17,6 +17,7 @@ CONFIGS = st.builds(
     top_k=st.sampled_from([0, 1, 3, 40, 1000]),
     top_p=st.sampled_from([0.05, 0.5, 0.95, 1.0]),
     min_p=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    typical_p=st.sampled_from([0.3, 0.9, 1.0]),
     repetition_penalty=st.sampled_from([0.8, 1.0, 1.3]),
     presence_penalty=st.sampled_from([-0.5, 0.0, 1.0]),
     frequency_penalty=st.sampled_from([-0.5, 0.0, 0.7]),
@@ -43,12 +44,12 @@ def test_drawing_equals_the_plain_loops(config, width, scale, seed, uniform):
         history.add(torch.tensor(step))
     found = draw(penalise(logits, config, history), config, torch.full((2,), uniform).double())
     for row in range(2):
-        expected = rules.sample_token_reference(
+        expected = sample_token_reference(
             logits[row].tolist(), config, prompts[row], written[row], uniform
         )
         if found[row] != expected:  # only where rounding moves a boundary across the number
             near = {
-                rules.sample_token_reference(
+                sample_token_reference(
                     logits[row].tolist(), config, prompts[row], written[row], nudged
                 )
                 for nudged in (max(uniform - 1e-5, 0), min(uniform + 1e-5, 0.9999))

@@ -88,6 +88,17 @@ def test_speed_and_samples_are_recorded(run: Path) -> None:
     assert {sample["language"] for sample in result["samples"]} == {"zh", "en"}
 
 
+def test_what_predictions_rest_on_is_studied(run: Path) -> None:
+    study = _result(run)["study"]
+    assert set(study["zh"]) == {
+        "bits_per_token",
+        "last_token_adds",
+        "older_context_adds",
+        "positions_adds",
+        "places",
+    }
+
+
 def test_a_run_with_it_is_shown_and_reported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "show", str(run)]) == 0
     shown = capsys.readouterr().out
@@ -99,6 +110,7 @@ def test_a_run_with_it_is_shown_and_reported(run: Path, capsys: pytest.CaptureFi
     assert "o decode (generate), from base" in report
     assert "Ways of drawing that were compared" in report
     assert "With the chosen sampling" in report
+    assert "What predictions rest on" in report
 
 
 def test_a_model_is_drawn_from_as_it_proposes_unless_told_otherwise(
@@ -122,7 +134,14 @@ def test_a_model_is_drawn_from_as_it_proposes_unless_told_otherwise(
 def test_a_proposal_keeps_what_it_does_not_speak_of(tmp_path: Path) -> None:
     path = tmp_path / "generation_config.json"
     path.write_text(json.dumps({"eos_token_id": [0], "min_p": 0.3, "do_sample": True}))
-    sampling = SamplingConfig(temperature=0.7, top_p=0.9, max_tokens=50, repetition_penalty=1.1)
+    sampling = SamplingConfig(
+        temperature=0.7,
+        top_p=0.9,
+        max_tokens=50,
+        repetition_penalty=1.1,
+        no_repeat_ngram=4,
+        typical_p=0.8,
+    )
     propose_sampling(tmp_path, sampling)
     assert json.loads(path.read_text())["eos_token_id"] == [0]
     assert read_proposal(tmp_path) == sampling
@@ -151,6 +170,17 @@ def test_what_cannot_be_compared_is_refused(
     recipe.write_text(recipe.read_text().replace(*change))
     with pytest.raises(error, match=message):
         run_recipe(recipe)
+
+
+def test_too_short_documents_are_refused_before_anything_is_trained(
+    tiny_text: str, tmp_path: Path
+) -> None:
+    stage = STAGE.replace("prompt_tokens = 6", "prompt_tokens = 900")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(tiny_text.replace("[evaluation]", f"{stage}\n[evaluation]"))
+    with pytest.raises(DataError, match="'decode' finds no two validation documents"):
+        hanlin.run(recipe, folder=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/stages").exists()
 
 
 def test_human_text_is_at_no_distance_from_itself_and_a_loop_is_far(run: Path) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import SamplingConfig
+from hanlin.config import SamplingConfig, SearchConfig
 from hanlin.errors import ModelError
-from hanlin.generation import Completion, Engine
+from hanlin.generation import Completion, Engine, LookupProposer, ModelProposer, Speculation
 from hanlin.models import Decoder, read_learnt, read_proposal
 from hanlin.tasks import TASKS
 from hanlin.tokenizers import Tokenizer
@@ -33,20 +33,49 @@ class Writer:
         """How the released folder proposes to draw."""
         return read_proposal(self.folder)
 
-    def generate(self, prompt: str = "", **sampling: Any) -> str:
+    def generate(
+        self, prompt: str = "", *, speculation: Speculation | None = None, **sampling: Any
+    ) -> str:
         """Return a continuation of `prompt`; the options are those of `SamplingConfig`.
 
-        What is not given is as the model proposes.
+        What is not given is as the model proposes. A `speculation` (see `speculate`) makes it come
+        faster and changes nothing else.
         """
-        return self.complete(prompt, self._sampling(sampling)).text
+        return self.complete(prompt, self._sampling(sampling), speculation).text
 
-    def stream(self, prompt: str = "", **sampling: Any) -> Iterator[str]:
+    def samples(self, prompt: str = "", *, count: int, **sampling: Any) -> list[Completion]:
+        """Return several continuations of `prompt`, drawn with seeds in a row."""
+        return self.engine.samples(self._begin(prompt), self._sampling(sampling), count)
+
+    def search(self, prompt: str = "", **search: Any) -> list[Completion]:
+        """Return the best continuations that a search finds, the best first.
+
+        The options are those of `SearchConfig`.
+        """
+        return self.engine.search(self._begin(prompt), SearchConfig(**search))
+
+    def stream(
+        self, prompt: str = "", *, speculation: Speculation | None = None, **sampling: Any
+    ) -> Iterator[str]:
         """Yield a continuation of `prompt` as it is written, whole characters only."""
-        yield from self.engine.stream(self._begin(prompt), self._sampling(sampling))
+        yield from self.engine.stream(self._begin(prompt), self._sampling(sampling), speculation)
 
-    def complete(self, prompt: str, sampling: SamplingConfig) -> Completion:
+    def complete(
+        self, prompt: str, sampling: SamplingConfig, speculation: Speculation | None = None
+    ) -> Completion:
         """Return a continuation with its token ids and the reason why it ended."""
-        return self.engine.generate(self._begin(prompt), sampling)
+        return self.engine.generate(self._begin(prompt), sampling, speculation)
+
+    def speculate(self, draft: Writer | None = None, *, tokens: int = 4) -> Speculation:
+        """Return a way of writing several tokens a pass, and the counts of how it goes.
+
+        A smaller `draft` model proposes them, or, without one, the text itself.
+
+        Raises:
+            TokenizerError: the draft has another tokenizer.
+        """
+        proposer = ModelProposer(draft.engine, self.engine) if draft else LookupProposer()
+        return Speculation(proposer, tokens)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""

@@ -8,6 +8,7 @@ from hanlin.config.adversarial import (
     EmbeddingAttack,
 )
 from hanlin.config.augment import AugmentConfig
+from hanlin.config.batching import BatchingConfig
 from hanlin.config.checkpointing import CheckpointStageConfig
 from hanlin.config.corpus import CleaningConfig, CorpusConfig, SourceConfig, WorldConfig
 from hanlin.config.distil import DistilConfig
@@ -20,13 +21,10 @@ from hanlin.config.model import Family, ModelConfig
 from hanlin.config.paths import with_absolute_paths
 from hanlin.config.preference import PreferenceConfig
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
-from hanlin.config.recipe import (
-    EvaluationConfig,
-    Recipe,
-    SamplingConfig,
-    TokenizerConfig,
-)
+from hanlin.config.recipe import EvaluationConfig, Recipe, TokenizerConfig
 from hanlin.config.replay import ReplayConfig
+from hanlin.config.sampling import SamplingConfig
+from hanlin.config.search import SearchConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.tasks import HeadConfig, TaskConfig, TaskStageConfig
@@ -42,6 +40,7 @@ __all__ = [
     "AttackFamily",
     "AttackNorm",
     "AugmentConfig",
+    "BatchingConfig",
     "Bits",
     "CheckpointConfig",
     "CheckpointStageConfig",
@@ -67,6 +66,7 @@ __all__ = [
     "RewardsConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "SearchConfig",
     "Seq2SeqConfig",
     "SourceConfig",
     "StageConfig",

@@ -12,6 +12,7 @@ __all__ = ["GenerateConfig"]
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+NotNegativeInt = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
@@ -28,6 +29,10 @@ class GenerateConfig(Strict):
     """Probabilities that the kept tokens hold."""
     min_p: tuple[Share, ...] = Field(default=(0.0, 0.05), min_length=1)
     """Least likelihoods beside the likeliest token's."""
+    typical_p: tuple[PositiveShare, ...] = Field(default=(1.0,), min_length=1)
+    """Probabilities that the tokens of expected surprise hold."""
+    no_repeat_ngram: tuple[NotNegativeInt, ...] = Field(default=(0,), min_length=1)
+    """Lengths of n-grams that are not written twice; 0 allows all."""
     repetition_penalty: tuple[Positive, ...] = Field(default=(1.0, 1.1), min_length=1)
     """Divisors of the logits of tokens already seen."""
     prompts: int = Field(default=16, ge=2)

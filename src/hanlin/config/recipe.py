@@ -9,12 +9,12 @@ from pydantic import Field, field_validator, model_validator
 from hanlin.config._strict import Strict
 from hanlin.config.corpus import CorpusConfig
 from hanlin.config.model import ModelConfig
+from hanlin.config.sampling import SamplingConfig
 from hanlin.config.stages import StageConfig
 
 __all__ = [
     "EvaluationConfig",
     "Recipe",
-    "SamplingConfig",
     "TokenizerConfig",
 ]
 
@@ -33,31 +33,6 @@ class TokenizerConfig(Strict):
     in any company; for small vocabularies over simple text."""
     train_megabytes: float = Field(default=60.0, gt=0)
     """Text to train on, the languages in equal shares of bytes as far as they reach."""
-
-
-class SamplingConfig(Strict):
-    """How a continuation is drawn."""
-
-    max_tokens: int = Field(default=200, ge=1)
-    """Tokens to write at most."""
-    temperature: float = Field(default=0.8, ge=0)
-    """0 takes the likeliest token always."""
-    top_k: int = Field(default=0, ge=0)
-    """Keep the k likeliest tokens; 0 keeps all."""
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    """Keep the likeliest tokens that hold this probability (Holtzman et al. 2020)."""
-    min_p: float = Field(default=0.0, ge=0, le=1)
-    """Keep tokens at least this share as likely as the likeliest."""
-    repetition_penalty: float = Field(default=1.0, gt=0)
-    """Divide the logits of tokens already seen (Keskar et al. 2019)."""
-    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    """Taken from the logit of every token already written."""
-    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
-    """Taken from the logit of a token for each time that it was written."""
-    stop: tuple[str, ...] = ()
-    """Strings at which the text ends; they are not part of it."""
-    seed: int | None = None
-    """Seed of the draw; without one, each call draws anew."""
 
 
 class EvaluationConfig(Strict):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hanlin.generation.logprobs import TokenLogprob
 from hanlin.generation.stream import TextStream
 
 __all__ = ["Completion", "Draft", "FinishReason"]
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "cancelled", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,14 @@ class Completion:
     ids: list[int]
     """The tokens written; an end token is not among them."""
     finish_reason: FinishReason
-    """`stop` at an end token or stop string; `length` at max_tokens or a full context."""
+    """`stop` at an end token or stop string; `length` at max_tokens or a full context;
+    `cancelled` or `deadline` where a scheduler ended it early, with what was written by then."""
     prompt_tokens: int
     """Tokens of the prompt."""
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    """Of each written token, where they were asked for."""
+    score: float | None = None
+    """What a search judged it by."""
 
 
 @dataclass(slots=True)
@@ -38,7 +44,9 @@ class Draft:
     stream: TextStream
     ids: list[int] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
     reason: FinishReason | None = None
+    score: float | None = None
 
     def write(self, token: int, data: bytes) -> None:
         """Add one token with its bytes; end at a stop string or at the limit."""
@@ -57,7 +65,8 @@ class Draft:
     def complete(self) -> Completion:
         """Return the finished text."""
         assert self.reason is not None
-        return Completion("".join(self.pieces), self.ids, self.reason, len(self.prompt))
+        text = "".join(self.pieces)
+        return Completion(text, self.ids, self.reason, len(self.prompt), self.logprobs, self.score)
 
     def _add(self, piece: str) -> None:
         if piece:

@@ -19,11 +19,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hanlin.config import SamplingConfig
+from hanlin.config import SamplingConfig, SearchConfig
 from hanlin.errors import TokenizerError, UserError
+from hanlin.generation.best import best_of
 from hanlin.generation.draft import Completion, Draft
-from hanlin.generation.sampling import TokenHistory, draw, penalise
+from hanlin.generation.guidance import Guidance
+from hanlin.generation.logprobs import TokenLogprob, note_logprobs
+from hanlin.generation.rules import Steering
+from hanlin.generation.sampling import draw
+from hanlin.generation.scoring import score_tokens
+from hanlin.generation.search import search
+from hanlin.generation.speculative import Speculation, write_speculatively
 from hanlin.generation.stream import TextStream
+from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
 
 if TYPE_CHECKING:
@@ -32,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Prompt"]
 
 Prompt = str | Sequence[int]
-
-_HEAD_CHUNK = 512
-"""Positions whose logits are held at once when a text is scored."""
 
 _SPARSE = 0.75
 """The share of rows still being written below which the others are taken out of the batch."""
@@ -57,44 +62,81 @@ class Engine:
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
-        self._control = frozenset(tokenizer.control.values())
-        self._ends = {tokenizer.eot_id, tokenizer.control.get("<|im_end|>", tokenizer.eot_id)}
+        self.vocabulary = Vocabulary(tokenizer)
 
-    def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Completion:
+    def generate(
+        self, prompt: Prompt, sampling: SamplingConfig, speculation: Speculation | None = None
+    ) -> Completion:
         """Return a continuation of a text or of token ids; an empty one begins a new document.
 
+        With a `speculation`, proposed tokens are judged several at once; it counts them.
+
         Raises:
-            UserError: if the prompt leaves no room in the model's context.
+            UserError: if the prompt leaves no room in the model's context, or a rule of drawing
+                cannot be followed.
         """
-        return self.generate_batch([prompt], sampling)[0]
+        if speculation is None:
+            return self.generate_batch([prompt], sampling)[0]
+        for _ in self._pieces(draft := self.begin(prompt, sampling), sampling, speculation):
+            pass
+        return draft.complete()
+
+    def samples(self, prompt: Prompt, sampling: SamplingConfig, count: int) -> list[Completion]:
+        """Return several continuations of one prompt, drawn with seeds in a row."""
+        return self.generate_batch([prompt] * count, sampling)
 
     def generate_batch(
         self, prompts: Sequence[Prompt], sampling: SamplingConfig
     ) -> list[Completion]:
         """Return a continuation of each prompt, all written at once; row i draws with seed + i.
 
+        With `best_of` n, rows n*i to n*i + n - 1 are drawn for prompt i and the likeliest stays.
+
         Raises:
-            UserError: if a prompt leaves no room in the model's context.
+            UserError: if a prompt leaves no room in the model's context, or a rule of drawing
+                cannot be followed.
         """
-        drafts = [self._begin(prompt, sampling) for prompt in prompts]
+        if sampling.best_of > 1:
+            return best_of(self.generate_batch, prompts, sampling)
+        drafts = [self.begin(prompt, sampling) for prompt in prompts]
         if drafts:
             for _ in self._write(drafts, sampling):
                 pass
         return [draft.complete() for draft in drafts]
 
-    def stream(self, prompt: Prompt, sampling: SamplingConfig) -> Iterator[str]:
+    def stream(
+        self, prompt: Prompt, sampling: SamplingConfig, speculation: Speculation | None = None
+    ) -> Iterator[str]:
         """Yield a continuation as it is written, in pieces of whole characters.
 
         Raises:
-            UserError: if the prompt leaves no room in the model's context.
+            UserError: as for `generate`, and if the best of several texts is wanted, which is
+                known only in the end.
         """
-        draft = self._begin(prompt, sampling)
+        if sampling.best_of > 1:
+            raise UserError(
+                "best_of is above 1, and the best text is known only when all are "
+                "written. Generate it without streaming, or leave best_of out."
+            )
+        return self._pieces(self.begin(prompt, sampling), sampling, speculation)
+
+    def _pieces(
+        self, draft: Draft, sampling: SamplingConfig, speculation: Speculation | None
+    ) -> Iterator[str]:
         sent = 0
-        for _ in self._write([draft], sampling):
+        if speculation is None:
+            steps = self._write([draft], sampling)
+        else:
+            chance = uniforms([draft], sampling.seed)[0]
+            steps = write_speculatively(self, draft, sampling, speculation, chance)
+        for _ in steps:
             yield from draft.pieces[sent:]
             sent = len(draft.pieces)
 
-    @torch.inference_mode()
+    def search(self, prompt: Prompt, config: SearchConfig) -> list[Completion]:
+        """Return the best continuations that a search finds, the best first, with their scores."""
+        return search(self, prompt, config)
+
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it.
 
@@ -110,18 +152,10 @@ class Engine:
             )
         if len(token_ids) < 2:
             return []
-        ids = self._tensor([list(token_ids)])
-        hidden, targets = self.model.hidden(ids[:, :-1])[0], ids[0, 1:]  # (T, C), (T,)
-        scores: list[float] = []
-        chunks = zip(
-            torch.split(hidden, _HEAD_CHUNK), torch.split(targets, _HEAD_CHUNK), strict=True
-        )
-        for rows, wanted in chunks:
-            logits = self.model.head(rows).float().log_softmax(-1)
-            scores += logits.gather(-1, wanted[:, None])[:, 0].tolist()
-        return scores
+        return score_tokens(self.model, self._tensor([list(token_ids)]))
 
-    def _begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+    def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+        """Return an empty draft after a prompt, checked as for `generate`."""
         ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
         ids = ids or [self.tokenizer.eot_id]
         self._check_ids(ids)
@@ -138,19 +172,29 @@ class Engine:
     def _write(self, drafts: list[Draft], sampling: SamplingConfig) -> Iterator[None]:
         """Write all drafts to their ends, a token each a step; yield after each step."""
         cache, ids = self._prepare(drafts)
-        chance = _uniforms(drafts, sampling.seed).to(ids.device)  # (B, steps)
-        history: TokenHistory | None = None
+        chance = uniforms(drafts, sampling.seed).to(ids.device)  # (B, steps)
+        steering = Steering(sampling, self.vocabulary, drafts)
+        guidance = (
+            Guidance(self.model, self.vocabulary, sampling, drafts)
+            if sampling.guidance != 1
+            else None
+        )
         for step in range(chance.shape[1]):
             hidden = self.model.hidden(ids, cache=cache)[:, -1]  # (B, C)
+            if len(hidden) < len(drafts):
+                hidden = _repeat(hidden, cache, len(drafts))
             # Rows of the model beyond the vocabulary are padding, which is never drawn.
-            logits = self.model.head(hidden)[:, : self.tokenizer.vocab_size].float()
-            if history is None and TokenHistory.matters(sampling):
-                history = TokenHistory([draft.prompt for draft in drafts], logits)
-            ids = draw(penalise(logits, sampling, history), sampling, chance[:, step])
-            if history is not None:
-                history.add(ids)
+            logits = self.model.head(hidden)[:, : self.vocabulary.size].float()
+            led = logits if guidance is None else guidance.guide(logits)
+            ids = steering.amend(draw(steering.steer(led), sampling, chance[:, step]))
+            steering.take(ids)
+            if guidance is not None:
+                guidance.take(ids)
+            if sampling.logprobs is not None:
+                notes = note_logprobs(logits, ids, sampling.logprobs, self.vocabulary)
+                self._note(drafts, notes)
             for draft, token in zip(drafts, ids.tolist(), strict=True):
-                self._take(draft, token)
+                self.take(draft, token)
             yield
             live = [row for row, draft in enumerate(drafts) if draft.reason is None]
             if not live:
@@ -159,13 +203,19 @@ class Engine:
                 rows = torch.tensor(live, device=ids.device)
                 drafts = [drafts[row] for row in live]
                 ids, chance = ids[rows], chance[rows]
-                cache.keep_rows(rows)
-                if history is not None:
-                    history.keep_rows(rows)
+                for part in (cache, steering, guidance):
+                    if part is not None:
+                        part.keep_rows(rows)
             ids = ids[:, None]
 
     def _prepare(self, drafts: list[Draft]) -> tuple[KVCache, Tensor]:
-        """Return an empty cache and the prompts, padded on the left to one length."""
+        """Return an empty cache and the prompts, padded on the left to one length.
+
+        Where all are the same there is one row, which is read once for all.
+        """
+        if all(draft.prompt == drafts[0].prompt for draft in drafts):
+            length = len(drafts[0].prompt) + max(draft.limit for draft in drafts)
+            return self.model.new_cache(1, length), self._tensor([drafts[0].prompt])
         width = max(len(draft.prompt) for draft in drafts)
         gaps = [width - len(draft.prompt) for draft in drafts]
         rows = [[0] * gap + draft.prompt for gap, draft in zip(gaps, drafts, strict=True)]
@@ -174,14 +224,19 @@ class Engine:
         length = width + max(draft.limit for draft in drafts)
         return self.model.new_cache(len(drafts), length, padding=padding), ids
 
-    def _take(self, draft: Draft, token: int) -> None:
+    def take(self, draft: Draft, token: int) -> None:
+        """Add a drawn token to a draft, or end it at an end token; an ended one stays as it is."""
         if draft.reason is not None:
             return
-        if token in self._ends:
+        if token in self.vocabulary.ends:
             draft.end("stop")
             return
-        data = b"" if token in self._control else self.tokenizer.token_bytes(token)
-        draft.write(token, data)
+        draft.write(token, self.vocabulary.piece(token))
+
+    def _note(self, drafts: Sequence[Draft], notes: Sequence[TokenLogprob]) -> None:
+        for draft, note in zip(drafts, notes, strict=True):
+            if draft.reason is None and note.id not in self.vocabulary.ends:
+                draft.logprobs.append(note)
 
     def _check_ids(self, ids: Sequence[int]) -> None:
         wrong = next(
@@ -197,7 +252,13 @@ class Engine:
         return torch.tensor(rows, device=self.model.embedding.weight.device)
 
 
-def _uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:
+def _repeat(hidden: Tensor, cache: KVCache, count: int) -> Tensor:
+    """Make `count` rows of the one that was read, in hidden states (1, C) and in the cache."""
+    cache.keep_rows(torch.zeros(count, dtype=torch.long, device=hidden.device))
+    return hidden.expand(count, -1)
+
+
+def uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:
     """Return one uniform number for each row and step (B, steps), each row from its own seed."""
     first = torch.Generator().seed() if seed is None else seed
     steps = max(draft.limit for draft in drafts)

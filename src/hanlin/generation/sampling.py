@@ -4,18 +4,22 @@
        written so far are divided by it where positive and multiplied where negative;
     2. presence and frequency penalties, taken from the logits of tokens written so far, once and
        for each time;
-    3. temperature; at 0 the likeliest token is taken and the rest is passed over;
-    4. top-k: only the k likeliest tokens stay;
-    5. top-p (Holtzman et al. 2020, arXiv 1904.09751): of those, the fewest likeliest tokens that
+    3. what else looks at the text so far (`hanlin.generation.rules`);
+    4. temperature; at 0 the likeliest token is taken and the rest is passed over;
+    5. top-k: only the k likeliest tokens stay;
+    6. top-p (Holtzman et al. 2020, arXiv 1904.09751): of those, the fewest likeliest tokens that
        hold the share p of the probability together;
-    6. min-p (Nguyen et al. 2024, arXiv 2407.01082): of those, tokens at least p times as likely as
+    7. min-p (Nguyen et al. 2024, arXiv 2407.01082): of those, tokens at least p times as likely as
        the likeliest;
-    7. one uniform number picks a token, counting through what is left from the likeliest down.
+    8. typical-p (Meister et al. 2023, arXiv 2202.00666): of those, made to sum to one, the fewest
+       whose surprise -log p is nearest to the expected one that hold the share p together;
+    9. one uniform number picks a token, counting through what is left from the likeliest down.
 
-The order of 3 to 6 is that of transformers. In order of likelihood each of 4 to 7 is a cut, and 256
-candidates nearly always hold all that is needed; rows for which they do not are sorted whole. One
-number a token means that a row of a batch draws exactly as it would alone.
-`sample_token_reference` says the same in plain loops.
+The order of 4 to 8 is that of transformers. In order of likelihood each of 5 to 7 is a cut, and 256
+candidates nearly always hold all that is needed; rows for which they do not, and all rows under
+typical-p, are sorted whole. One number a token means that a row of a batch draws exactly as it
+would alone. `distribution` is what the numbers are drawn from, and
+`hanlin.generation.reference` says the same in plain loops.
 
 Shapes: B batch, V vocab, N candidates.
 
@@ -24,7 +28,6 @@ Shapes: B batch, V vocab, N candidates.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -32,7 +35,7 @@ from torch import Tensor
 
 from hanlin.config import SamplingConfig
 
-__all__ = ["TokenHistory", "draw", "penalise", "sample_token", "sample_token_reference"]
+__all__ = ["TokenHistory", "distribution", "draw", "penalise", "sample_token"]
 
 _CANDIDATES = 256
 """How many of the likeliest tokens are sorted before all are."""
@@ -92,11 +95,12 @@ def penalise(logits: Tensor, sampling: SamplingConfig, history: TokenHistory | N
 
 
 def draw(logits: Tensor, sampling: SamplingConfig, uniform: Tensor) -> Tensor:
-    """Return the ids (B,) that `uniform` (B,) in [0, 1) draws from logits (B, V): steps 3 to 7."""
+    """Return the ids (B,) that `uniform` (B,) in [0, 1) draws from logits (B, V): steps 4 to 9."""
     if sampling.temperature == 0:
         return logits.argmax(-1)
     logits = logits.float() / sampling.temperature
-    count = min(max(_CANDIDATES, sampling.top_k), logits.shape[-1])
+    some = sampling.typical_p == 1
+    count = min(max(_CANDIDATES, sampling.top_k), logits.shape[-1]) if some else logits.shape[-1]
     norm = logits.logsumexp(-1, keepdim=True)
     ids, settled = _draw_sorted(*logits.topk(count, dim=-1), norm, sampling, uniform)
     if count < logits.shape[-1] and not bool(settled.all()):
@@ -106,6 +110,19 @@ def draw(logits: Tensor, sampling: SamplingConfig, uniform: Tensor) -> Tensor:
     return ids
 
 
+def distribution(logits: Tensor, sampling: SamplingConfig) -> Tensor:
+    """Return the probabilities (B, V) with which `draw` draws from logits (B, V), in float64."""
+    if sampling.temperature == 0:
+        return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).double()
+    logits = logits.float() / sampling.temperature
+    values, order = logits.sort(dim=-1, descending=True)
+    weights, kept = _weigh(values, logits.logsumexp(-1, keepdim=True), sampling)
+    weights = weights * kept
+    sorted_shares = torch.zeros_like(values, dtype=torch.float64)
+    sorted_shares[:, : weights.shape[1]] = weights / weights.sum(-1, keepdim=True)
+    return torch.zeros_like(sorted_shares).scatter_(-1, order, sorted_shares)
+
+
 def _draw_sorted(
     values: Tensor, order: Tensor, norm: Tensor, sampling: SamplingConfig, uniform: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -113,63 +130,43 @@ def _draw_sorted(
 
     Also returns whether the N candidates held all that each draw needed.
     """
-    if sampling.top_k:
-        values, order = values[:, : sampling.top_k], order[:, : sampling.top_k]
-        norm = values.logsumexp(-1, keepdim=True)
-    weights = (values - norm).double().exp()  # (B, N)
-    cumulative = weights.cumsum(-1)
-    kept = cumulative - weights < sampling.top_p
-    if sampling.min_p > 0:
-        kept &= weights >= sampling.min_p * weights[:, :1]
+    weights, kept = _weigh(values, norm, sampling)
     is_cut = ~kept[:, -1] | bool(sampling.top_k)
-    mass = torch.where(is_cut, (weights * kept).sum(-1), 1.0)
+    weights = weights * kept
+    cumulative = weights.cumsum(-1)
+    mass = torch.where(is_cut, weights.sum(-1), 1.0)
     target = uniform * mass
     free = sampling.top_p == 1 and sampling.min_p == 0
     settled = is_cut | ((target < cumulative[:, -1]) & free)
-    place = (cumulative <= target[:, None]).sum(-1).minimum(kept.sum(-1) - 1)
+    last = kept.shape[1] - 1 - kept.flip(-1).long().argmax(-1)
+    place = (cumulative <= target[:, None]).sum(-1).minimum(last)
     return order.gather(-1, place[:, None])[:, 0], settled
 
 
-def sample_token_reference(
-    logits: Sequence[float],
-    sampling: SamplingConfig,
-    prompt: Sequence[int],
-    written: Sequence[int],
-    uniform: float,
-) -> int:
-    """Return the token that `uniform` in [0, 1) draws, in plain loops: what the rest must equal."""
-    scores = _penalised(list(logits), sampling, prompt, written)
-    order = sorted(range(len(scores)), key=lambda token: -scores[token])
-    if sampling.temperature == 0:
-        return order[0]
+def _weigh(values: Tensor, norm: Tensor, sampling: SamplingConfig) -> tuple[Tensor, Tensor]:
+    """Return the weights of sorted tokens (B, N), and which of them steps 5 to 8 keep."""
     if sampling.top_k:
-        order = order[: sampling.top_k]
-    top = scores[order[0]]
-    weights = [math.exp((scores[token] - top) / sampling.temperature) for token in order]
-    total = sum(weights)
-    kept: list[float] = []
-    for weight in weights:
-        if sum(kept) >= sampling.top_p * total or weight < sampling.min_p * weights[0]:
-            break
-        kept.append(weight)
-    passed = 0.0
-    for token, weight in zip(order, kept, strict=False):
-        passed += weight
-        if passed > uniform * sum(kept):
-            return token
-    return order[len(kept) - 1]
+        values = values[:, : sampling.top_k]
+        norm = values.logsumexp(-1, keepdim=True)
+    weights = (values - norm).double().exp()  # (B, N)
+    kept = weights.cumsum(-1) - weights < sampling.top_p
+    if sampling.min_p > 0:
+        kept &= weights >= sampling.min_p * weights[:, :1]
+    if sampling.typical_p < 1:
+        kept &= _is_typical(weights * kept, sampling.typical_p)
+    return weights, kept
 
 
-def _penalised(
-    scores: list[float], sampling: SamplingConfig, prompt: Sequence[int], written: Sequence[int]
-) -> list[float]:
-    penalty = sampling.repetition_penalty
-    for token in {*prompt, *written}:
-        scores[token] = scores[token] / penalty if scores[token] > 0 else scores[token] * penalty
-    for token in set(written):
-        scores[token] -= sampling.presence_penalty
-        scores[token] -= sampling.frequency_penalty * list(written).count(token)
-    return scores
+def _is_typical(weights: Tensor, share: float) -> Tensor:
+    """Return which tokens (B, N), those of weight 0 aside, are near enough to the expected."""
+    shares = weights / weights.sum(-1, keepdim=True)
+    surprise = -shares.log()
+    expected = torch.special.entr(shares).sum(-1, keepdim=True)
+    distance = (surprise - expected).abs()
+    order = distance.argsort(dim=-1, stable=True)
+    nearest = shares.gather(-1, order)
+    kept = nearest.cumsum(-1) - nearest < share
+    return torch.zeros_like(kept).scatter_(-1, order, kept) & (weights > 0)
 
 
 if __name__ == "__main__":

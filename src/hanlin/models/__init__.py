@@ -28,6 +28,7 @@ from hanlin.models.heads import (
     detach_heads,
 )
 from hanlin.models.packed_folder import write_packed
+from hanlin.models.paged import PagedCache, PagedPass, Stretch
 from hanlin.models.presets import PRESETS, resolve_model
 from hanlin.models.proposals import propose_sampling, read_proposal
 from hanlin.models.quantised import QuantisedDecoder
@@ -37,9 +38,12 @@ __all__ = [
     "ClassifierHead",
     "Decoder",
     "KVCache",
+    "PagedCache",
+    "PagedPass",
     "ParameterCount",
     "QuantisedDecoder",
     "ReleasedHead",
+    "Stretch",
     "attach_heads",
     "build_head",
     "build_model",

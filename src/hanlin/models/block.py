@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from hanlin.config import ModelConfig
 from hanlin.models.cache import KVCache
 from hanlin.models.fused import rms_norm, rotate, swiglu
+from hanlin.models.paged import PagedPass
 from hanlin.models.visibility import Visibility
 
 __all__ = ["Attention", "Block", "RMSNorm", "norm_layer"]
@@ -43,7 +44,11 @@ class Block(nn.Module):
         self.mlp: nn.Module = GeluMLP(config) if config.family == "gpt2" else SwiGLUMLP(config)
 
     def forward(
-        self, x: Tensor, rotation: Rotation | None, view: Visibility, cache: KVCache | None
+        self,
+        x: Tensor,
+        rotation: Rotation | None,
+        view: Visibility,
+        cache: KVCache | PagedPass | None,
     ) -> Tensor:
         """Return the residual stream (B, T, C) after this layer."""
         heard = self.attention(self.attention_norm(x), rotation, view, cache)
@@ -74,7 +79,11 @@ class Attention(nn.Module):
         self.key_norm = RMSNorm(self.head_dim, config.norm_eps) if normed else None
 
     def forward(
-        self, x: Tensor, rotation: Rotation | None, view: Visibility, cache: KVCache | None
+        self,
+        x: Tensor,
+        rotation: Rotation | None,
+        view: Visibility,
+        cache: KVCache | PagedPass | None,
     ) -> Tensor:
         """Return what each token of x (B, T, C) gathers from the tokens it sees: (B, T, C)."""
         batch, time, _ = x.shape
@@ -84,6 +93,8 @@ class Attention(nn.Module):
             q, k = self.query_norm(q), self.key_norm(k)
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
+        if isinstance(cache, PagedPass):
+            return self.output(cache.attend(self.layer, q[0], k[0], v[0])[None])  # type: ignore[no-any-return]
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H or K, T, D)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)

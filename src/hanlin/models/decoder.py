@@ -23,8 +23,9 @@ from hanlin.config import ModelConfig
 from hanlin.errors import ModelError
 from hanlin.models.block import Block, norm_layer
 from hanlin.models.cache import KVCache
+from hanlin.models.paged import PagedPass
 from hanlin.models.rotary import RotaryTable
-from hanlin.models.visibility import see
+from hanlin.models.visibility import Visibility, see
 
 __all__ = ["Decoder"]
 
@@ -91,6 +92,20 @@ class Decoder(nn.Module):
         if cache is not None:
             cache.advance(ids.shape[1])
         return self.norm(x)  # type: ignore[no-any-return]
+
+    def hidden_paged(self, ids: Tensor, step: PagedPass) -> Tensor:
+        """Return the normed residual stream (N, C) of the tokens (N,) of a pass over many texts.
+
+        Keys and values are kept in the pass's cache; `hidden` with a `KVCache` is the reference.
+        """
+        x = self.embedding(ids)[None]  # (1, N, C)
+        if self.positions is not None:
+            x = x + self._position_rows(step.places)
+        rotation = None if self.positions is not None else self._rotary.at(step.places, x)
+        unused = Visibility(None, causal=False, first_key=0)  # a pass knows what each text sees
+        for block in self.blocks:
+            x = block(x, rotation, unused, step)
+        return self.norm(x)[0]  # type: ignore[no-any-return]
 
     def _position_rows(self, places: slice | Tensor) -> Tensor:
         """Return the learned positions at `places`: (T, C), or (B, T, C) behind padding."""

@@ -26,6 +26,8 @@ _NAMES = {
     "top_k": "top_k",
     "top_p": "top_p",
     "min_p": "min_p",
+    "typical_p": "typical_p",
+    "no_repeat_ngram_size": "no_repeat_ngram",
     "repetition_penalty": "repetition_penalty",
 }
 
@@ -43,7 +45,10 @@ def as_proposal(sampling: SamplingConfig) -> dict[str, Any]:
             "top_k": sampling.top_k,
             "top_p": sampling.top_p,
             **({"min_p": sampling.min_p} if sampling.min_p else {}),
+            **({"typical_p": sampling.typical_p} if sampling.typical_p < 1 else {}),
         }
+    if sampling.no_repeat_ngram:
+        settings["no_repeat_ngram_size"] = sampling.no_repeat_ngram
     return settings
 
 

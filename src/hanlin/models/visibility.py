@@ -19,7 +19,17 @@ from torch import Tensor
 
 from hanlin.models.cache import KVCache
 
-__all__ = ["Visibility", "see"]
+__all__ = ["Past", "Visibility", "see"]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a query pass needs to know of tokens read before, where no `KVCache` holds them."""
+
+    length: int
+    """Tokens read before."""
+    padding: Tensor | None = None
+    """Tokens of each row that are padding, (B,); None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Visibility:
 
 
 def see(
-    ids: Tensor, *, cache: KVCache | None, segment_ids: Tensor | None, band: int | None
+    ids: Tensor, *, cache: KVCache | Past | None, segment_ids: Tensor | None, band: int | None
 ) -> Visibility:
     """Return what the queries `ids` (B, T) see; `band` is None for a dense layer."""
     num_queries = ids.shape[1]

@@ -21,7 +21,7 @@ from hanlin.config import SamplingConfig
 from hanlin.evaluation import Continuation, measure_repetition
 from hanlin.generation import Engine
 from hanlin.models import Decoder
-from hanlin.stages import StageContext, continue_passages, take_passages
+from hanlin.stages import PassageSource, StageContext, continue_passages, take_passages
 
 __all__ = ["measure_greedy"]
 
@@ -38,8 +38,9 @@ def measure_greedy(context: StageContext, model: Decoder) -> dict[str, Any]:
     new = min(_NEW, room - prefix - _SPARE)
     if not prompts or new < _FEWEST_NEW:
         return {}
+    source = PassageSource(context.corpus, context.parts, context.tokenizer)
     passages = take_passages(
-        context, "test", prompts=prompts, prompt_tokens=prefix, max_tokens=new, room=room
+        source, "test", prompts=prompts, prompt_tokens=prefix, max_tokens=new, room=room
     )
     if not passages:
         return {}

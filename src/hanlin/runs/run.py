@@ -20,7 +20,7 @@ from hanlin.errors import RecipeError, RunError
 from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, write_json, write_text
 from hanlin.runs.assess import assess
-from hanlin.runs.checks import check_languages, check_recipe
+from hanlin.runs.checks import check_languages, check_prompts, check_recipe
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.inputs import describe_inputs, list_differences
@@ -135,6 +135,7 @@ class _Run:
         tokenizer = prepare_tokenizer(self.recipe, self.folder, self.console)
         prepare_shards(self.recipe, self.folder, tokenizer, self.console)
         check_languages(self.recipe, load_manifest(self.folder.corpus))
+        check_prompts(self.recipe, self.folder.corpus, tokenizer)
 
     def _stage(
         self, number: int, stage: StageConfig, tokenizer: Tokenizer, inputs: dict[str, Any]

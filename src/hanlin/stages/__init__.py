@@ -12,14 +12,21 @@ from hanlin.stages.distil import check_context, check_tokenizer, run_distil, tea
 from hanlin.stages.expand import run_expand
 from hanlin.stages.generate import run_generate
 from hanlin.stages.language import check_language, run_language
-from hanlin.stages.passages import continue_passages, take_passages
+from hanlin.stages.passages import (
+    PassageSource,
+    check_passages,
+    continue_passages,
+    take_passages,
+)
 from hanlin.stages.task import run_task
 
 __all__ = [
+    "PassageSource",
     "StageContext",
     "StageResult",
     "check_context",
     "check_language",
+    "check_passages",
     "check_tokenizer",
     "continue_passages",
     "prepare_ngram",

@@ -6,6 +6,7 @@
 The winner is then set beside the recipe's own sampling on other prompts, those of the test split,
 with several seeds; that comparison goes into the ledger, lost or won. The release is the one that
 the stage starts from, with the winner as its proposal (generation_config.json). Nothing is learnt.
+A small study beside it tells what the model's predictions rest on (`hanlin.stages.study`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.config import GenerateConfig, SamplingConfig
-from hanlin.errors import DataError
 from hanlin.evaluation import (
     NgramScorer,
     Scorer,
@@ -33,14 +33,22 @@ from hanlin.models import forward_flops_per_token, load_release, propose_samplin
 from hanlin.records import LedgerEntry, atomic_directory
 from hanlin.stages.baseline import prepare_ngram
 from hanlin.stages.context import StageContext, StageResult
-from hanlin.stages.passages import Passages, continue_passages, take_passages
+from hanlin.stages.passages import (
+    Passages,
+    PassageSource,
+    continue_passages,
+    take_passages,
+    too_short,
+)
+from hanlin.stages.study import study_context
+from hanlin.text import Split
 from hanlin.training import choose_placement, join_world
 
 __all__ = ["run_generate"]
 
 _SPEED_TRIES = 3
 _SHOWN = 4
-_KEYS = ("temperature", "top_p", "min_p", "repetition_penalty")
+_KEYS = ("temperature", "top_p", "min_p", "typical_p", "no_repeat_ngram", "repetition_penalty")
 
 
 def run_generate(context: StageContext) -> StageResult:
@@ -80,6 +88,7 @@ class _Chooser:
         self.context.say(f"Chosen of {len(tried)} samplers: {_say(chosen)} (distance {least:.3f})")
         comparison = self._compare(chosen, scorer)
         samples = self._samples(passages, chosen)
+        study = study_context(self.engine.model, passages, self.context.recipe.seed)
         _release(self.context, chosen)
         figures = {
             "sampling": {key: getattr(chosen, key) for key in _KEYS},
@@ -89,6 +98,7 @@ class _Chooser:
             ],
             "comparison": comparison,
             "speed": speed,
+            **({"study": study} if study else {}),
             "samples": samples,
             "flops": self.tokens * forward_flops_per_token(self.engine.model.config),
         }
@@ -183,10 +193,11 @@ class _Chooser:
         assert ngram is not None, "the recipe was checked: a generate stage has a baseline"
         return NgramScorer(ngram)
 
-    def _passages(self, split: Any) -> Passages:
-        config = self.config
+    def _passages(self, split: Split) -> Passages:
+        context, config = self.context, self.config
+        source = PassageSource(context.corpus, context.parts, context.tokenizer)
         found = take_passages(
-            self.context,
+            source,
             split,
             prompts=config.prompts,
             prompt_tokens=config.prompt_tokens,
@@ -194,11 +205,7 @@ class _Chooser:
             room=self.engine.model.config.context_length,
         )
         if not found:
-            raise DataError(
-                f"The stage {self.context.stage.name!r} finds no two {split} documents in the "
-                f"parts {list(self.context.parts)} that are long enough for prompts. Name parts "
-                "with more text, or lower generate.prompt_tokens and generate.max_tokens."
-            )
+            raise too_short(source, context.stage.name, split)
         return found
 
 

@@ -5,19 +5,39 @@ A prompt is the beginning of a document, cut where a character ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from hanlin.config import SamplingConfig
+from hanlin.config import GenerateConfig, SamplingConfig
+from hanlin.errors import DataError
 from hanlin.evaluation import Continuation, short_language
 from hanlin.generation import Engine
-from hanlin.stages.context import StageContext
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Passages", "continue_passages", "take_passages"]
+__all__ = [
+    "PassageSource",
+    "Passages",
+    "check_passages",
+    "continue_passages",
+    "take_passages",
+    "too_short",
+]
 
 Passages = Mapping[str, Sequence[Continuation]]
 """Human continuations by language."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSource:
+    """Where passages come from."""
+
+    corpus: Path
+    parts: Sequence[str]
+    tokenizer: Tokenizer
+
 
 _FEWEST = 2
 _CLEAN = 8
@@ -25,7 +45,7 @@ _CLEAN = 8
 
 
 def take_passages(
-    context: StageContext,
+    source: PassageSource,
     split: Split,
     *,
     prompts: int,
@@ -37,14 +57,44 @@ def take_passages(
 
     Both together fit into a context of `room` tokens.
     """
-    limit = min(max_tokens, room - prompt_tokens - _CLEAN - 1)
     found: dict[str, list[Continuation]] = {}
-    for part in context.parts:
-        for document in iterate_documents(context.corpus, part, split):
-            group = found.setdefault(short_language(document.language), [])
-            if len(group) < prompts:
-                group.extend(_cut(context.tokenizer, document.text, prompt_tokens, limit))
+    for language, text in _texts(source, split):
+        group = found.setdefault(language, [])
+        if len(group) < prompts:
+            group.extend(_cut(source.tokenizer, text, prompt_tokens, max_tokens, room))
     return {language: group for language, group in found.items() if len(group) >= _FEWEST}
+
+
+def check_passages(source: PassageSource, stage: str, config: GenerateConfig, room: int) -> None:
+    """Check that a generate stage will find prompts, reading no further than it must.
+
+    Raises:
+        DataError: no language has two of them, on validation or on test text.
+    """
+    for split in ("validation", "test"):
+        counts: Counter[str] = Counter()
+        for language, text in _texts(source, split):
+            sizes = (config.prompt_tokens, config.max_tokens, room)
+            counts[language] += len(list(_cut(source.tokenizer, text, *sizes)))
+            if counts[language] == _FEWEST:
+                break
+        else:
+            raise too_short(source, stage, split)
+
+
+def too_short(source: PassageSource, stage: str, split: Split) -> DataError:
+    """Return the error that a generate stage's documents are too short."""
+    return DataError(
+        f"The stage {stage!r} finds no two {split} documents in the parts {list(source.parts)} "
+        "that are long enough for prompts. Name parts with more text, or lower "
+        "generate.prompt_tokens and generate.max_tokens."
+    )
+
+
+def _texts(source: PassageSource, split: Split) -> Iterator[tuple[str, str]]:
+    for part in source.parts:
+        for document in iterate_documents(source.corpus, part, split):
+            yield short_language(document.language), document.text
 
 
 def continue_passages(
@@ -61,8 +111,9 @@ def continue_passages(
 
 
 def _cut(
-    tokenizer: Tokenizer, text: str, prompt_tokens: int, max_tokens: int
+    tokenizer: Tokenizer, text: str, prompt_tokens: int, most: int, room: int
 ) -> Iterator[Continuation]:
+    max_tokens = min(most, room - prompt_tokens - _CLEAN - 1)
     ids = tokenizer.encode(text)
     for length in range(prompt_tokens, prompt_tokens + _CLEAN):
         rest = ids[length : length + max_tokens]

@@ -13,7 +13,7 @@ from hanlin.runs.checks.tasks import check_low_rank
 from hanlin.stages import check_context, check_language, check_tokenizer, row_length
 from hanlin.tokenizers import load_tokenizer
 
-__all__ = ["check_shapes"]
+__all__ = ["check_shapes", "known_context"]
 
 
 def check_shapes(recipe: Recipe) -> None:
@@ -37,6 +37,19 @@ def check_shapes(recipe: Recipe) -> None:
         if shape is not None:
             check_language(stage, row_length(stage.model or recipe.model, shape))
             _check_teachers(recipe, stage, shape, shapes)
+
+
+def known_context(recipe: Recipe, stage: StageConfig) -> int | None:
+    """Return the context of the model that a stage starts from; None where it is not known yet."""
+    name = stage.from_
+    own = {other.name: other for other in recipe.stages}
+    while name in own and not own[name].learns:
+        name = own[name].from_
+    shapes: dict[str, ModelConfig | None] = {}
+    for other in recipe.stages:
+        shapes[other.name] = _shape_of(recipe, other, shapes, recipe.tokenizer.vocab_size)
+    shape = _known_shape(name, shapes)
+    return None if shape is None else shape.context_length
 
 
 def _check_batch(stage: StageConfig, context: int) -> None:

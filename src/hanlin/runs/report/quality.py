@@ -84,6 +84,9 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
             tables.append(_other(f"{label(name).capitalize()}{suffix}", value))
     tables.extend(_samplers(stage, suffix))
+    study = table(stage.result.get("study"))
+    if study:
+        tables.append(_other(f"What predictions rest on{suffix}", study))
     loose = {key: v for key, v in whole.items() if not isinstance(v, dict) and key != "samples"}
     if loose:
         tables.append(generic_table(loose, f"Other results{suffix}"))

@@ -1,0 +1,45 @@
+"""How a step's tokens are shared among prompts that are still to be read.
+
+Max-min fairness: every prompt gets an equal share, and what a short one does not need goes to the
+longer ones. So with P prompts and a budget of b tokens a step, one of n tokens is read within about
+n P / b steps, however long the others are. What does not divide goes to whoever came first.
+
+    python -m hanlin.generation.fairness
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["share_tokens"]
+
+
+def share_tokens(budget: int, wanted: Sequence[int], unit: int = 1) -> list[int]:
+    """Return how many of its wanted tokens each prompt gets, in order of arrival.
+
+    A share that does not end a prompt is a multiple of `unit`.
+
+    >>> share_tokens(100, [500, 10, 500]), share_tokens(64, [500, 10, 500], unit=16)
+    ([45, 10, 45], [32, 10, 16])
+    """
+    given = [0] * len(wanted)
+    rest = budget
+    for passed, place in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        given[place] = min(wanted[place], rest // (len(wanted) - passed))
+        rest -= given[place]
+    given = [_whole(share, want, unit) for share, want in zip(given, wanted, strict=True)]
+    rest = budget - sum(given)
+    for place, want in enumerate(wanted):
+        more = _whole(min(rest, want - given[place]), want - given[place], unit)
+        given[place] += more
+        rest -= more
+    return given
+
+
+def _whole(share: int, wanted: int, unit: int) -> int:
+    """Return all that is wanted, or whole units of the share."""
+    return wanted if share == wanted else share - share % unit
+
+
+if __name__ == "__main__":
+    print(share_tokens(480, [2000, 30, 60]))

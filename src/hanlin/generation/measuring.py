@@ -1,0 +1,211 @@
+"""How fast a model writes many texts at once, and how fast it reads a prompt.
+
+Ways that are compared run in turns, so that whatever else the machine does meets them all. Texts
+are greedy and of fixed length, with no end token, so that every way does the same work:
+
+- `scheduler`: all requests at once to a `Scheduler` with room for them;
+- `generate_batch`: the engine's own batch, padded on the left;
+- `one_at_a_time`: the same engine, a text after the other (four at most, since the speed is one
+  text's).
+
+`uneven` gives the scheduler and the engine three times as many requests as run at once, of one to
+`new_tokens` tokens. The engine takes them in batches as they come, each of which runs until its
+longest text ends; tokens beyond what was asked count for nothing.
+
+    python -m hanlin.generation.measuring
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, cast
+
+import torch
+
+from hanlin.config import BatchingConfig, SamplingConfig
+from hanlin.generation.engine import Engine
+from hanlin.generation.reading import Portion, Reader
+from hanlin.generation.scheduler import Scheduler
+from hanlin.models import Decoder
+
+__all__ = ["measure_batch", "measure_prefill", "read_bandwidth"]
+
+_ALONE = 4
+_READ_BYTES = 1 << 28
+
+
+class _Endless:
+    """A tokenizer for texts that are never looked at and never end."""
+
+    eot_id = -1
+
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
+        self.control: dict[str, int] = {}
+
+    def token_bytes(self, id: int) -> bytes:
+        return b""
+
+
+def measure_batch(
+    model: Decoder,
+    batch: int,
+    *,
+    prompt_tokens: int = 32,
+    new_tokens: int = 128,
+    rounds: int = 3,
+    batching: BatchingConfig | None = None,
+) -> dict[str, Any]:
+    """Return tokens a second of each way (median of the rounds), and how long tokens take."""
+    engine = Engine(model, cast("Any", _Endless(model.config.vocab_size)))
+    prompts = _prompts(batch, prompt_tokens, model.config.vocab_size)
+    whole = SamplingConfig(temperature=0, max_tokens=new_tokens, seed=0)
+    config = _config(batch, prompt_tokens + new_tokens, batching)
+    lengths = [random.Random(row).randint(1, new_tokens) for row in range(3 * batch)]
+    details: dict[str, Any] = {}
+
+    def scheduled() -> int:
+        details.update(_write(engine, config, prompts, [new_tokens] * batch))
+        return new_tokens * batch
+
+    def batched() -> int:
+        engine.generate_batch(prompts, whole)
+        return new_tokens * batch
+
+    def alone() -> int:
+        for prompt in prompts[:_ALONE]:
+            engine.generate(prompt, whole)
+        return new_tokens * min(batch, _ALONE)
+
+    def uneven_scheduled() -> int:
+        _write(engine, config, prompts * 3, lengths)
+        return sum(lengths)
+
+    def uneven_batched() -> int:
+        for first in range(0, len(lengths), batch):
+            longest = max(lengths[first : first + batch])
+            engine.generate_batch(prompts, whole.model_copy(update={"max_tokens": longest}))
+        return sum(lengths)
+
+    ways = {"scheduler": scheduled, "generate_batch": batched, "one_at_a_time": alone}
+    uneven = {"scheduler": uneven_scheduled, "generate_batch": uneven_batched}
+    speeds = _alternate(ways, rounds)
+    weights = sum(tensor.nbytes for tensor in _weights(model))
+    passes = speeds["scheduler"] / batch  # a second
+    return {
+        "batch": batch,
+        "tokens_per_second": speeds["scheduler"],
+        "generate_batch": speeds["generate_batch"],
+        "one_at_a_time": speeds["one_at_a_time"],
+        "uneven": _alternate(uneven, rounds),
+        "gigabytes_per_second": weights * passes / 1e9,
+        **details,
+    }
+
+
+def measure_prefill(
+    model: Decoder, *, prompt_tokens: int = 512, rounds: int = 3
+) -> dict[str, float]:
+    """Return tokens a second at which a prompt is read: paged, and by the plain `KVCache`."""
+    ids = _prompts(1, prompt_tokens, model.config.vocab_size)[0]
+    config = BatchingConfig()
+    table = list(range(-(-prompt_tokens // config.block_tokens)))
+    reader = Reader(model.eval(), config, len(table))
+
+    def paged() -> int:
+        reader.read([Portion(ids, table, 0, True)])
+        return prompt_tokens
+
+    def plain() -> int:
+        with torch.inference_mode():
+            cache = model.new_cache(1, prompt_tokens)
+            row = torch.tensor([ids], device=cache.keys.device)
+            model.head(model.hidden(row, cache=cache)[:, -1])
+        return prompt_tokens
+
+    speeds = _alternate({"tokens_per_second": paged, "plain_cache": plain}, rounds)
+    return {"prompt_tokens": prompt_tokens, **speeds}
+
+
+def read_bandwidth() -> float:
+    """Return how many GB/s this process reads from memory: the best of five sums of 256 MB."""
+    numbers = torch.ones(_READ_BYTES // 4)
+    best = 0.0
+    for _ in range(5):
+        start = time.perf_counter()
+        numbers.sum()
+        best = max(best, _READ_BYTES / (time.perf_counter() - start))
+    return best / 1e9
+
+
+def _write(
+    engine: Engine, config: BatchingConfig, prompts: Sequence[list[int]], lengths: Sequence[int]
+) -> dict[str, float]:
+    """Write all texts with a new scheduler; return how long steps and first tokens took."""
+    scheduler = Scheduler(engine, config)
+    jobs = [
+        scheduler.submit(prompt, SamplingConfig(temperature=0, max_tokens=length, seed=0))
+        for prompt, length in zip(prompts, lengths, strict=True)
+    ]
+    steps: list[float] = []
+    while scheduler.busy:
+        start = time.perf_counter()
+        scheduler.step()
+        steps.append((time.perf_counter() - start) * 1e3)
+    firsts = sorted(job.first_token - job.arrived for job in jobs if job.first_token is not None)
+    steps.sort()
+    return {
+        "p50_ms": steps[len(steps) // 2],
+        "p99_ms": steps[int(0.99 * (len(steps) - 1))],
+        "first_token_ms": firsts[len(firsts) // 2] * 1e3,
+    }
+
+
+def _alternate(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
+    """Return the median tokens a second of each way, run in turns."""
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            tokens = way()
+            speeds[name].append(tokens / (time.perf_counter() - start))
+    return {name: median(values) for name, values in speeds.items()}
+
+
+def _config(batch: int, tokens: int, asked: BatchingConfig | None) -> BatchingConfig:
+    """Return the settings with room for `batch` texts of `tokens` tokens, and for their queue."""
+    base = asked or BatchingConfig(prefix_reuse=False)
+    room = {
+        "cache_tokens": batch * (tokens + base.block_tokens),
+        "max_running": batch,
+        "max_waiting": 3 * batch,
+        "step_tokens": max(base.step_tokens, batch + base.block_tokens),
+    }
+    return BatchingConfig(**{**base.model_dump(), **room})
+
+
+def _prompts(count: int, length: int, vocab_size: int) -> list[list[int]]:
+    rng = random.Random(0)
+    return [[rng.randrange(vocab_size) for _ in range(length)] for _ in range(count)]
+
+
+def _weights(model: Decoder) -> list[torch.Tensor]:
+    """Return what a pass reads: all matrices, but an untied embedding, of which it reads rows."""
+    untied = model.unembedding is not None
+    return [
+        tensor
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("positions.") and not (untied and name.startswith("embedding."))
+    ]
+
+
+if __name__ == "__main__":
+    from hanlin.config import ModelConfig
+    from hanlin.models import build_model, resolve_model
+
+    tiny = build_model(resolve_model(ModelConfig(preset="1m"), 2048), seed=1)
+    print(measure_batch(tiny, 8, new_tokens=16))
+    print(measure_prefill(tiny, prompt_tokens=128))
