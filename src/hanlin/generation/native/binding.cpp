@@ -91,6 +91,19 @@ hanlin::Vector copy(const Array<float>& array) {
     return hanlin::Vector(array.data(), array.data() + array.size());
 }
 
+py::array_t<float> product(Model& model, const std::string& name, const Array<float>& x) {
+    const hanlin::Matrix& matrix = model.matrix(name);
+    need(x.ndim() == 2 && size_t(x.shape(1)) == matrix.columns(), "activations of another shape");
+    const auto rows = size_t(x.shape(0));
+    py::array_t<float> y({rows, matrix.rows()});
+    float* out = y.mutable_data();
+    {
+        py::gil_scoped_release free;
+        model.product(name, x.data(), rows, out);
+    }
+    return y;
+}
+
 py::array_t<float> read_tokens(Session& session, const Array<int64_t>& tokens, bool all) {
     const auto count = size_t(tokens.size()), vocab = session.vocab();
     // Refused before memory is taken for the logits; `read` refuses it as well.
@@ -145,6 +158,7 @@ PYBIND11_MODULE(_core, module) {
             model.set_rotary(copy(frequencies));
         })
         .def("seal", &Model::seal)
+        .def("product", &product)
         .def_property_readonly("instructions", &Model::instructions)
         .def_property_readonly("threads", &Model::threads)
         .def_property_readonly("weight_bytes", &Model::weight_bytes)

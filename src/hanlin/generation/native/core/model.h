@@ -57,9 +57,20 @@ public:
     size_t weight_bytes() const;       // all that is held
     size_t bytes_per_token() const;    // what writing one token reads, without the cache
 
+    // y (rows, N) = x (rows, K) W^T with the matrix of that name: what a test compares.
+    void product(const std::string& name, const float* x, size_t rows, float* y);
+
+    struct Range {
+        size_t first, last;
+    };
+
 private:
     friend class Session;
+    friend struct Pass;
 
+    // Write thread `number`'s rows of the product, with their bias; returns which rows those are.
+    Range multiply(const Matrix& matrix, const Vector& bias, const float* input, size_t in_stride,
+                   size_t rows, float* y, size_t y_stride, int number);
     void check(const Matrix& matrix, size_t rows, size_t columns, const std::string& name) const;
     void check(const Vector& vector, size_t count, const std::string& name) const;
     void make_room();
@@ -78,7 +89,6 @@ private:
     // Rows of activations, a few tokens at once; each padded to its stride.
     Buffer stream_, qkv_rows_, heard_, inner_, gate_rows_, delta_;
     std::vector<Bench> benches_;
-    friend struct Pass;
 };
 
 // A text that is read token by token.

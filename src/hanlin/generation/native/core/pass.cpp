@@ -16,11 +16,7 @@ namespace {
 
 constexpr size_t kTokensAtOnce = 32;
 
-struct Range {
-    size_t first, last;
-};
-
-Range share(size_t count, int number, int threads) {
+Model::Range share(size_t count, int number, int threads) {
     return {count * size_t(number) / size_t(threads), count * size_t(number + 1) / size_t(threads)};
 }
 
@@ -57,6 +53,55 @@ void Model::make_room() {
     }
 }
 
+// Write this thread's rows of the product, with their bias; returns which rows those are.
+Model::Range Model::multiply(const Matrix& matrix, const Vector& bias, const float* input,
+                             size_t in_stride, size_t rows, float* y, size_t y_stride,
+                             int number) {
+    const Bench& bench = benches_[size_t(number)];
+    const Panels& panels = matrix.panels();
+    const Activations x{input,
+                        bench.wide.as<int16_t>(),
+                        bench.wide_scales.as<float>(),
+                        bench.wide_sums.as<int32_t>(),
+                        bench.narrow.as<int8_t>(),
+                        bench.narrow_scales.as<float>(),
+                        bench.narrow_sums.as<float>(),
+                        int(in_stride),
+                        int(in_stride / 32)};
+    const Range mine = share(matrix.num_panels(), number, pool_.threads());
+    kernels_.quantise(panels, x, int(rows));
+    kernels_.multiply(panels, x, int(rows), mine.first, mine.last, y, y_stride);
+    const Range range{std::min(mine.first * kPanelRows, matrix.rows()),
+                      std::min(mine.last * kPanelRows, matrix.rows())};
+    if (!bias.empty())
+        for (size_t t = 0; t < rows; ++t)
+            for (size_t r = range.first; r < range.last; ++r) y[t * y_stride + r] += bias[r];
+    return range;
+}
+
+void Model::product(const std::string& name, const float* x, size_t rows, float* y) {
+    const Matrix& m = matrix(name);
+    if (!sealed_ || m.empty()) throw std::invalid_argument("the model is not complete");
+    std::lock_guard<std::mutex> alone(busy_);
+    const size_t stride = stride_of(m.columns());
+    Buffer input(kTokensAtOnce * stride * sizeof(float));
+    Buffer output(kTokensAtOnce * m.padded_rows() * sizeof(float));
+    for (size_t done = 0; done < rows;) {
+        const size_t now = std::min(kTokensAtOnce, rows - done);
+        for (size_t t = 0; t < now; ++t)
+            std::memcpy(input.as<float>() + t * stride, x + (done + t) * m.columns(),
+                        m.columns() * sizeof(float));
+        pool_.run([&](int number) {
+            multiply(m, Vector(), input.as<float>(), stride, now, output.as<float>(),
+                     m.padded_rows(), number);
+        });
+        for (size_t t = 0; t < now; ++t)
+            std::memcpy(y + (done + t) * m.rows(), output.as<float>() + t * m.padded_rows(),
+                        m.rows() * sizeof(float));
+        done += now;
+    }
+}
+
 struct Pass {
     Session& session;
     Model& model;
@@ -80,6 +125,8 @@ struct Pass {
     }
 
 private:
+    using Range = Model::Range;
+
     void embed(int number) {
         const Range mine = share(count, number, model.pool_.threads());
         float* place = model.benches_[size_t(number)].input.as<float>();
@@ -99,7 +146,7 @@ private:
             norm(layer.attention_norm, layer.attention_norm_bias, 0, count, number);
         const size_t row_stride = stride_of(layer.qkv.rows());
         float* rows = model.qkv_rows_.as<float>();
-        multiply(layer.qkv, layer.qkv_bias, normed, stride, count, rows, row_stride, number);
+        model.multiply(layer.qkv, layer.qkv_bias, normed, stride, count, rows, row_stride, number);
         model.pool_.barrier();
         const Range heads = share(s.kv_heads, number, model.pool_.threads());
         for (size_t head = heads.first; head < heads.last; ++head) {
@@ -118,9 +165,9 @@ private:
         float* up = model.inner_.as<float>();
         float* gate = model.gate_rows_.as<float>();
         const Range rows =
-            multiply(layer.up, layer.up_bias, normed, stride, count, up, row_stride, number);
+            model.multiply(layer.up, layer.up_bias, normed, stride, count, up, row_stride, number);
         if (!s.gpt2)
-            multiply(layer.gate, Vector(), normed, stride, count, gate, row_stride, number);
+            model.multiply(layer.gate, Vector(), normed, stride, count, gate, row_stride, number);
         for (size_t t = 0; t < count; ++t) {
             const size_t at = t * row_stride + rows.first;
             if (s.gpt2)
@@ -137,7 +184,7 @@ private:
         const Matrix& matrix = s.tied ? model.embedding_ : model.unembedding_;
         const size_t first = all ? 0 : count - 1;
         const float* normed = norm(model.norm_, model.norm_bias_, first, count - first, number);
-        multiply(matrix, Vector(), normed, stride, count - first, logits, matrix.padded_rows(),
+        model.multiply(matrix, Vector(), normed, stride, count - first, logits, matrix.padded_rows(),
                  number);
     }
 
@@ -157,37 +204,13 @@ private:
         return y;
     }
 
-    // Write this thread's rows of the product, with their bias; returns which rows those are.
-    Range multiply(const Matrix& matrix, const Vector& bias, const float* input, size_t in_stride,
-                   size_t rows, float* y, size_t y_stride, int number) {
-        const Bench& bench = model.benches_[size_t(number)];
-        const Panels& panels = matrix.panels();
-        const Activations x{input,
-                            bench.wide.as<int16_t>(),
-                            bench.wide_scales.as<float>(),
-                            bench.wide_sums.as<int32_t>(),
-                            bench.narrow.as<int8_t>(),
-                            bench.narrow_scales.as<float>(),
-                            bench.narrow_sums.as<float>(),
-                            int(in_stride),
-                            int(in_stride / 32)};
-        const Range mine = share(matrix.num_panels(), number, model.pool_.threads());
-        kernels.quantise(panels, x, int(rows));
-        kernels.multiply(panels, x, int(rows), mine.first, mine.last, y, y_stride);
-        const Range range{std::min(mine.first * kPanelRows, matrix.rows()),
-                          std::min(mine.last * kPanelRows, matrix.rows())};
-        if (!bias.empty())
-            for (size_t t = 0; t < rows; ++t)
-                for (size_t r = range.first; r < range.last; ++r) y[t * y_stride + r] += bias[r];
-        return range;
-    }
-
     // Add this thread's rows of the product to the residual stream.
     void add(const Matrix& matrix, const Vector& bias, const float* input, size_t in_stride,
              int number) {
         float* delta = model.delta_.as<float>();
         float* x = model.stream_.as<float>();
-        const Range mine = multiply(matrix, bias, input, in_stride, count, delta, stride, number);
+        const Range mine =
+            model.multiply(matrix, bias, input, in_stride, count, delta, stride, number);
         for (size_t t = 0; t < count; ++t)
             for (size_t r = mine.first; r < mine.last; ++r) x[t * stride + r] += delta[t * stride + r];
     }
