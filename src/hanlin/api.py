@@ -17,7 +17,7 @@ from hanlin.config import SamplingConfig, load_recipe
 from hanlin.data import encode_marked
 from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine
-from hanlin.models import Decoder, load_release, read_learnt, read_proposal
+from hanlin.models import Decoder, find_release, load_release, read_learnt, read_proposal
 from hanlin.runs import Console, RunFolder, run_recipe
 from hanlin.tasks import TASKS, Conversation, Reply, Summary, summarize_text, translate_text
 from hanlin.text.augmentation import (
@@ -247,20 +247,3 @@ def run(
         console=console,
     )
     return target.resolve()
-
-
-def find_release(path: Path) -> Path:
-    """Return the folder with `config.json` that a path means: itself, or a run's `model/`."""
-    for folder in (path, path / "model"):
-        if (folder / "config.json").is_file():
-            return folder.resolve()
-    if (path / "recipe.toml").is_file():
-        raise ModelError(
-            f"The run {path} has no finished stage yet, so there is no model to load. "
-            f"Go on with it: hanlin run {path / 'recipe.toml'} --run {path}"
-        )
-    found = "does not exist" if not path.exists() else "holds no config.json"
-    raise ModelError(
-        f"{path} is neither a released model nor a run: it {found}. "
-        "`hanlin runs list` shows the runs here."
-    )

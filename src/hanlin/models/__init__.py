@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         forward_flops_per_token,
     )
     from hanlin.models.decoder import Decoder
+    from hanlin.models.finding import find_release
     from hanlin.models.folder import (
         load_release,
         read_config,
@@ -42,6 +43,7 @@ __all__ = [
     "build_model",
     "cache_bytes",
     "count_parameters",
+    "find_release",
     "flops_per_token",
     "forward_flops_per_token",
     "initialise",
@@ -66,6 +68,7 @@ _PLACES = {
     "build_model": "hanlin.models.build",
     "cache_bytes": "hanlin.models.counting",
     "count_parameters": "hanlin.models.counting",
+    "find_release": "hanlin.models.finding",
     "flops_per_token": "hanlin.models.counting",
     "forward_flops_per_token": "hanlin.models.counting",
     "initialise": "hanlin.models.build",

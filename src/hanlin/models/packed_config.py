@@ -1,6 +1,6 @@
 """What is known of packed weights without opening them: the settings in config.json, and shapes.
 
-    python -m hanlin.models.packed_config
+python -m hanlin.models.packed_config
 """
 
 from __future__ import annotations

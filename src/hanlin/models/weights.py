@@ -38,7 +38,6 @@ MAX_SHARD_BYTES = 2 * 10**9
 """The size above which weights are written in several files."""
 
 
-
 def write_weights(
     folder: Path, tensors: Mapping[str, Tensor], *, max_bytes: int = MAX_SHARD_BYTES
 ) -> None:

@@ -4,6 +4,7 @@
 `hanlin.generation.Engine`; the tests compare the two.
 """
 
+from hanlin.generation.native.choosing import why_not_native
 from hanlin.generation.native.compiled import default_threads, is_available, load_core
 from hanlin.generation.native.engine import NativeEngine
 from hanlin.generation.native.model import NativeModel, Weights, load_native, random_native
@@ -17,4 +18,5 @@ __all__ = [
     "load_core",
     "load_native",
     "random_native",
+    "why_not_native",
 ]

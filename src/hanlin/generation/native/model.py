@@ -1,13 +1,13 @@
 """A decoder in the native core: read from a released folder, plain or quantised, without torch.
 
-    weights   what is held                                       arithmetic
-    fp32      numbers as they are stored                         fp32
-    bf16      numbers rounded to 16 bits                         fp32
-    int8      codes with a scale a row                           codes of activations, whole numbers
-    int4      codes with a scale and a zero a group              the same, a group at a time
-    auto      as the folder stores them (16-bit fp16 as fp32)
+weights   what is held                                       arithmetic
+fp32      numbers as they are stored                         fp32
+bf16      numbers rounded to 16 bits                         fp32
+int8      codes with a scale a row                           codes of activations, whole numbers
+int4      codes with a scale and a zero a group              the same, a group at a time
+auto      as the folder stores them (16-bit fp16 as fp32)
 
-    python -m hanlin.generation.native.model FOLDER
+python -m hanlin.generation.native.model FOLDER
 """
 
 from __future__ import annotations

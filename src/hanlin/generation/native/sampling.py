@@ -17,12 +17,34 @@ from numpy.typing import NDArray
 
 from hanlin.config import SamplingConfig
 
-__all__ = ["History", "draw", "needs_history", "uniforms"]
+__all__ = ["History", "draw", "needs_history", "uniforms", "unknown_settings"]
 
 Floats = NDArray[np.float32]
 
 _CANDIDATES = 256
 """How many of the likeliest tokens are sorted before all are."""
+
+
+_KNOWN = frozenset(
+    (
+        "max_tokens",
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "repetition_penalty",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+        "seed",
+    )
+)
+
+
+def unknown_settings(sampling: SamplingConfig) -> list[str]:
+    """Return the settings that differ from their defaults and are not followed here."""
+    changed = sampling.model_dump(exclude_defaults=True)
+    return sorted(set(changed) - _KNOWN)
 
 
 class History:
@@ -89,7 +111,11 @@ def uniforms(seed: int | None, count: int) -> NDArray[np.float64]:
 
 
 def _draw_sorted(
-    logits: Floats, order: NDArray[np.intp], norm: np.float32, sampling: SamplingConfig, uniform: float
+    logits: Floats,
+    order: NDArray[np.intp],
+    norm: np.float32,
+    sampling: SamplingConfig,
+    uniform: float,
 ) -> tuple[int, bool]:
     """Draw from tokens in order of likelihood; also say whether they held all that was needed."""
     if sampling.top_k:
