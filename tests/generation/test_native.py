@@ -169,7 +169,7 @@ def test_quantised_folders_are_the_quantised_decoder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, bits: int, tables: int
 ) -> None:
     """Against the decoder with activations rounded alike; a tie that falls the other way is one
-    step of an activation, which these models, stirred as they are, make much of."""
+    step of an activation, which all later tokens hear of."""
     model, ids = make(shape), ids_of(40)
     packed = quantise(model, QuantisationConfig(bits=bits, table_bits=tables, group=32))
     save_release(tmp_path / "m", model)
@@ -180,7 +180,7 @@ def test_quantised_folders_are_the_quantised_decoder(
         found = load_native(tmp_path / "q", threads=2, instructions=instructions)
         assert found.weights == f"int{bits}"
         logits = found.session(40).read(ids, all=True)
-        assert np.median(np.abs(logits - wanted)) < 1e-3
+        assert np.abs(logits - wanted).max(1).min() < 1e-5
         assert gap(logits, wanted) < 5e-2
     with pytest.raises(ModelError, match="cannot become fp32"):
         load_native(tmp_path / "q", weights="fp32")
