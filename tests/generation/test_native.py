@@ -180,7 +180,7 @@ def test_quantised_folders_are_the_quantised_decoder(
         found = load_native(tmp_path / "q", threads=2, instructions=instructions)
         assert found.weights == f"int{bits}"
         logits = found.session(40).read(ids, all=True)
-        assert np.abs(logits - wanted).max(1).min() < 1e-5
+        assert np.abs(logits - wanted).max(1).min() < 2e-4
         assert gap(logits, wanted) < 5e-2
     with pytest.raises(ModelError, match="cannot become fp32"):
         load_native(tmp_path / "q", weights="fp32")

@@ -44,7 +44,11 @@ class Rule:
 
     def release(self, tensor: Tensor) -> dict[str, Tensor]:
         """Return their tensors for ours."""
-        parts = list(tensor.split(list(self.rows))) if self.rows else [tensor]
+        parts = [tensor]
+        if self.rows:
+            import torch  # here alone, so that the names are to be had without it
+
+            parts = list(torch.split(tensor, list(self.rows)))
         if self.scale != 1.0:
             parts[0] = parts[0] * self.scale
         if self.transposed:
@@ -60,7 +64,7 @@ class Rule:
             parts[0] = parts[0] / self.scale
         if len(parts) == 1:
             return parts[0]
-        import torch  # here alone, so that the names are to be had without it
+        import torch
 
         return torch.cat(parts)
 

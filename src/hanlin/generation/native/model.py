@@ -281,7 +281,8 @@ def _frequencies(config: ModelConfig) -> NDArray[np.float32]:
     """Return how fast each pair of a head turns, rounded as `hanlin.models.rotary` does."""
     width = config.resolved_head_dim
     exponents = np.arange(0, width, 2, dtype=np.float32) / np.float32(width)
-    return np.float32(1) / np.power(np.float32(config.rope_theta), exponents)
+    theta = np.float32(config.rope_theta)
+    return np.asarray(np.float32(1) / np.power(theta, exponents), dtype=np.float32)
 
 
 def _packed_names(

@@ -66,10 +66,9 @@ class History:
         penalty = np.float32(sampling.repetition_penalty)
         damped = np.where(logits > 0, logits / penalty, logits * penalty)
         logits = np.where(self.seen, damped, logits)
-        logits = logits - np.float32(sampling.presence_penalty) * (self.written > 0)
-        return np.asarray(
-            logits - np.float32(sampling.frequency_penalty) * self.written, dtype=np.float32
-        )
+        added = np.float32(sampling.presence_penalty) * (self.written > 0).astype(np.float32)
+        added += np.float32(sampling.frequency_penalty) * self.written
+        return np.asarray(logits - added, dtype=np.float32)
 
 
 def needs_history(sampling: SamplingConfig) -> bool:

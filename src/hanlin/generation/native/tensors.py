@@ -81,7 +81,9 @@ def read_arrays(
 def _read_file(path: Path) -> dict[str, Stored]:
     header, start = _read_header(path)
     stated = (header.pop("__metadata__", None) or {}).get(DIGEST)
-    data = np.memmap(path, dtype=np.uint8, mode="r", offset=start) if header else np.zeros(0)
+    data: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
+    if path.stat().st_size > start:
+        data = np.memmap(path, dtype=np.uint8, mode="r", offset=start)
     tensors = dict(_cut(path, header, data))
     if stated is not None and stated != _digest(tensors):
         raise ModelError(
