@@ -26,7 +26,7 @@ Weights = Literal["fp32", "bf16", "int8", "int4"]
 Writer = Callable[[], list[float]]
 """Writes one text; returns the seconds to its first token's logits and of each token after."""
 
-_BANDWIDTH_MEGABYTES, _BANDWIDTH_ROUNDS = 400, 7
+_BANDWIDTH_MEGABYTES, _BANDWIDTH_ROUNDS = 400, 3
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ inline __m256i load(const uint8_t* at) {
 }
 
 struct Avx2 {
-    static constexpr int most_tokens = 4, most_tokens_int4 = 2;
+    static constexpr int most_tokens = 6, most_tokens_int4 = 2;
 
     // With few rows of activations, several columns at a time keep both multipliers busy.
     template <int N>
@@ -46,7 +46,7 @@ struct Avx2 {
             for (int c = 0; c < columns_at_once; ++c, w += kPanelRows) {
                 ahead(w);
                 const __m256 low = _mm256_load_ps(w), high = _mm256_load_ps(w + 8);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
                 for (int t = 0; t < N; ++t) {
                     const __m256 value = _mm256_broadcast_ss(x + t * stride + k + c);
                     sums[c][t][0] = _mm256_fmadd_ps(low, value, sums[c][t][0]);
@@ -65,10 +65,11 @@ struct Avx2 {
     // A lane holds two columns of a row; as fp32 each is its 16 bits above 16 zeros.
     template <int N>
     static void bf16(const uint8_t* w, const float* x, int stride, int columns, float* out) {
+        constexpr int last = N == 1 ? 1 : 0;  // two chains of sums where one would wait for itself
         const __m256i upper = _mm256_set1_epi32(int32_t(0xffff0000));
-        __m256 even[N][2], odd[N][2];
-        for (int t = 0; t < N; ++t)
-            even[t][0] = even[t][1] = odd[t][0] = odd[t][1] = _mm256_setzero_ps();
+        __m256 sums[last + 1][N][2];
+        for (auto& chain : sums)
+            for (auto& row : chain) row[0] = row[1] = _mm256_setzero_ps();
         for (int k = 0; k < columns; k += 2, w += kLine) {
             ahead(w);
 #pragma GCC unroll 2
@@ -76,29 +77,29 @@ struct Avx2 {
                 const __m256i both = load(w + 32 * half);
                 const __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
                 const __m256 second = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
-#pragma GCC unroll 4
+#pragma GCC unroll 6
                 for (int t = 0; t < N; ++t) {
                     const float* at = x + t * stride + k;
-                    even[t][half] =
-                        _mm256_fmadd_ps(first, _mm256_broadcast_ss(at), even[t][half]);
-                    odd[t][half] =
-                        _mm256_fmadd_ps(second, _mm256_broadcast_ss(at + 1), odd[t][half]);
+                    __m256 &even = sums[0][t][half], &odd = sums[last][t][half];
+                    even = _mm256_fmadd_ps(first, _mm256_broadcast_ss(at), even);
+                    odd = _mm256_fmadd_ps(second, _mm256_broadcast_ss(at + 1), odd);
                 }
             }
         }
         for (int t = 0; t < N; ++t)
-            for (int half = 0; half < 2; ++half)
-                _mm256_store_ps(out + t * kPanelRows + 8 * half,
-                                _mm256_add_ps(even[t][half], odd[t][half]));
+            for (int half = 0; half < 2; ++half) {
+                __m256 total = sums[0][t][half];
+                if (last == 1) total = _mm256_add_ps(total, sums[last][t][half]);
+                _mm256_store_ps(out + t * kPanelRows + 8 * half, total);
+            }
     }
 
     // Four bytes of a row as two pairs of 16-bit numbers, columns 0 and 2, then 1 and 3.
     template <int N>
     static void int8(const uint8_t* w, const int16_t* x, int stride, int columns, int32_t* out) {
         const __m256i lower = _mm256_set1_epi16(0xff);
-        __m256i even[N][2], odd[N][2];
-        for (int t = 0; t < N; ++t)
-            even[t][0] = even[t][1] = odd[t][0] = odd[t][1] = _mm256_setzero_si256();
+        __m256i sums[N][2];
+        for (auto& row : sums) row[0] = row[1] = _mm256_setzero_si256();
         for (int k = 0; k < columns; k += 4, w += kLine) {
             ahead(w);
 #pragma GCC unroll 2
@@ -106,21 +107,19 @@ struct Avx2 {
                 const __m256i bytes = load(w + 32 * half);
                 const __m256i first = _mm256_and_si256(bytes, lower);
                 const __m256i second = _mm256_srli_epi16(bytes, 8);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
                 for (int t = 0; t < N; ++t) {
                     const int16_t* at = x + t * stride + k;
-                    even[t][half] =
-                        _mm256_add_epi32(even[t][half], _mm256_madd_epi16(first, pair(at)));
-                    odd[t][half] =
-                        _mm256_add_epi32(odd[t][half], _mm256_madd_epi16(second, pair(at + 2)));
+                    const __m256i both = _mm256_add_epi32(_mm256_madd_epi16(first, pair(at)),
+                                                          _mm256_madd_epi16(second, pair(at + 2)));
+                    sums[t][half] = _mm256_add_epi32(sums[t][half], both);
                 }
             }
         }
         for (int t = 0; t < N; ++t)
             for (int half = 0; half < 2; ++half)
-                _mm256_store_si256(
-                    reinterpret_cast<__m256i*>(out + t * kPanelRows + 8 * half),
-                    _mm256_add_epi32(even[t][half], odd[t][half]));
+                _mm256_store_si256(reinterpret_cast<__m256i*>(out + t * kPanelRows + 8 * half),
+                                   sums[t][half]);
     }
 
     // Products of 4-bit codes and 8-bit activations are summed in 16 bits over 8 lines at most:

@@ -296,6 +296,8 @@ void multiply(const Panels& m, const Activations& x, int tokens, size_t first, s
         const uint8_t* data = m.data + panel * m.panel_bytes;
         const size_t row = panel * kPanelRows;
         int t = 0;
+        for (; most >= 6 && t + 6 <= tokens; t += 6)
+            multiply_block<Isa, 6>(m, x, t, data, row, y, y_stride);
         for (; most >= 4 && t + 4 <= tokens; t += 4)
             multiply_block<Isa, 4>(m, x, t, data, row, y, y_stride);
         for (; t + 2 <= tokens; t += 2) multiply_block<Isa, 2>(m, x, t, data, row, y, y_stride);
