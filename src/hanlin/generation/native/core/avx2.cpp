@@ -135,8 +135,8 @@ struct Avx2 {
             w += kLine;
             __m256i parts[N][2];
             for (auto& row : parts) row[0] = row[1] = _mm256_setzero_si256();
-            for (int start = 0; start < m.group; start += kColumnsAtOnce) {
-                const int end = start + kColumnsAtOnce < m.group ? start + kColumnsAtOnce : m.group;
+            for (int start = 0; start < m.group; start += kInt4Columns) {
+                const int end = start + kInt4Columns < m.group ? start + kInt4Columns : m.group;
                 w = int4_lines<N>(w, x, first, g * m.group + start, g * m.group + end, parts);
             }
             for (int half = 0; half < 2; ++half) {
@@ -160,7 +160,7 @@ struct Avx2 {
     }
 
 private:
-    static constexpr int kColumnsAtOnce = 64;
+    static constexpr int kInt4Columns = 64;
 
     template <int N>
     static const uint8_t* int4_lines(const uint8_t* w, const Activations& x, int first, int column,

@@ -15,6 +15,7 @@ namespace hanlin {
 namespace {
 
 constexpr int kLanes = 16;
+constexpr int kColumnsAtOnce = 256;  // 16 KiB of a panel in fp32
 
 // Nearest integer, halves to even, of |x| < 2^22; adding 1.5 * 2^23 leaves it in the low bits.
 inline int32_t nearest(float x) {
@@ -262,18 +263,20 @@ struct Plain {
     }
 };
 
+// Columns [column, column + columns) of a panel times N rows of activations from `first` on; what
+// columns before these gave is added to.
 template <class Isa, int N>
-void multiply_block(const Panels& m, const Activations& x, int first, const uint8_t* panel,
-                    size_t row, float* y, size_t y_stride) {
+void multiply_block(const Panels& m, const Activations& x, int first, int column, int columns,
+                    const uint8_t* panel, size_t row, float* y, size_t y_stride) {
     alignas(64) float out[N * kPanelRows];
-    const size_t start = size_t(first) * x.stride;
+    const size_t start = size_t(first) * x.stride + column;
     if (m.format == Format::fp32) {
-        Isa::template fp32<N>(panel, x.plain + start, x.stride, m.columns, out);
+        Isa::template fp32<N>(panel + column * kLine, x.plain + start, x.stride, columns, out);
     } else if (m.format == Format::bf16) {
-        Isa::template bf16<N>(panel, x.plain + start, x.stride, m.columns, out);
+        Isa::template bf16<N>(panel + column / 2 * kLine, x.plain + start, x.stride, columns, out);
     } else if (m.format == Format::int8) {
         alignas(64) int32_t whole[N * kPanelRows];
-        Isa::template int8<N>(panel, x.wide + start, x.stride, m.columns, whole);
+        Isa::template int8<N>(panel, x.wide + start, x.stride, columns, whole);
         for (int t = 0; t < N; ++t) {
             // Codes are stored with 128 added, which adds 128 times the sum of the activations.
             const int32_t excess = 128 * x.wide_sums[first + t];
@@ -284,24 +287,34 @@ void multiply_block(const Panels& m, const Activations& x, int first, const uint
     } else {
         Isa::template int4<N>(panel, m, x, first, out);
     }
-    for (int t = 0; t < N; ++t)
-        memcpy(y + size_t(first + t) * y_stride + row, out + t * kPanelRows, kLine);
+    for (int t = 0; t < N; ++t) {
+        float* to = y + size_t(first + t) * y_stride + row;
+        const float* from = out + t * kPanelRows;
+        for (int r = 0; r < kPanelRows; ++r) to[r] = column == 0 ? from[r] : to[r] + from[r];
+    }
 }
 
 template <class Isa>
 void multiply(const Panels& m, const Activations& x, int tokens, size_t first, size_t last,
               float* y, size_t y_stride) {
     const int most = m.format == Format::int4 ? Isa::most_tokens_int4 : Isa::most_tokens;
+    // With many tokens a part of a panel stays in the first cache until all have met it.
+    const bool plain = m.format == Format::fp32 || m.format == Format::bf16;
+    const int step = plain && tokens > most ? kColumnsAtOnce : m.columns;
     for (size_t panel = first; panel < last; ++panel) {
         const uint8_t* data = m.data + panel * m.panel_bytes;
         const size_t row = panel * kPanelRows;
-        int t = 0;
-        for (; most >= 6 && t + 6 <= tokens; t += 6)
-            multiply_block<Isa, 6>(m, x, t, data, row, y, y_stride);
-        for (; most >= 4 && t + 4 <= tokens; t += 4)
-            multiply_block<Isa, 4>(m, x, t, data, row, y, y_stride);
-        for (; t + 2 <= tokens; t += 2) multiply_block<Isa, 2>(m, x, t, data, row, y, y_stride);
-        if (t < tokens) multiply_block<Isa, 1>(m, x, t, data, row, y, y_stride);
+        for (int k = 0; k < m.columns; k += step) {
+            const int count = k + step < m.columns ? step : m.columns - k;
+            int t = 0;
+            for (; most >= 6 && t + 6 <= tokens; t += 6)
+                multiply_block<Isa, 6>(m, x, t, k, count, data, row, y, y_stride);
+            for (; most >= 4 && t + 4 <= tokens; t += 4)
+                multiply_block<Isa, 4>(m, x, t, k, count, data, row, y, y_stride);
+            for (; t + 2 <= tokens; t += 2)
+                multiply_block<Isa, 2>(m, x, t, k, count, data, row, y, y_stride);
+            if (t < tokens) multiply_block<Isa, 1>(m, x, t, k, count, data, row, y, y_stride);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 #include "matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +20,7 @@ namespace {
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kMostColumns = 1 << 20;  // what 32-bit sums of int8 are safe for
 
-// Halves to even; infinities and numbers that are none do not come here.
+// Halves to even, for finite numbers; large ones may round to an infinity.
 uint16_t to_bf16(float value) {
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
@@ -34,6 +35,48 @@ size_t panel_bytes(Format format, size_t columns, int group) {
         case Format::int4: return columns / group * (kLine + size_t(group) / 8 * kLine);
     }
     throw std::invalid_argument("unknown format");
+}
+
+// Some rows of a source that lie in one panel.
+struct Part {
+    const Source& source;
+    size_t first, count, lane;
+    float factor;
+};
+
+template <Number kind>
+float read_number(const uint8_t* data, ptrdiff_t index) {
+    if (kind == Number::fp32) {
+        float value;
+        std::memcpy(&value, data + 4 * index, 4);
+        return value;
+    }
+    uint16_t half;
+    std::memcpy(&half, data + 2 * index, 2);
+    return kind == Number::bf16 ? from_bf16(half) : from_fp16(half);
+}
+
+// Column by column, so that a panel is written in order.  False if a number is not finite.
+template <Number kind>
+bool fill_panel(const Part& part, bool wide, uint8_t* panel) {
+    const Source& s = part.source;
+    bool finite = true;
+    for (size_t k = 0; k < s.columns; ++k) {
+        const ptrdiff_t start =
+            ptrdiff_t(part.first) * s.row_stride + ptrdiff_t(k) * s.column_stride;
+        uint8_t* to = panel + (wide ? k * kLine : k / 2 * kLine + 2 * (k % 2)) + 4 * part.lane;
+        for (size_t r = 0; r < part.count; ++r) {
+            const float value =
+                read_number<kind>(s.data, start + ptrdiff_t(r) * s.row_stride) * part.factor;
+            uint16_t half = to_bf16(value);
+            finite &= std::isfinite(value) && (wide || std::isfinite(from_bf16(half)));
+            if (wide)
+                std::memcpy(to + 4 * r, &value, 4);
+            else
+                std::memcpy(to + 4 * r, &half, 2);
+        }
+    }
+    return finite;
 }
 
 }  // namespace
@@ -53,17 +96,6 @@ Buffer::Buffer(size_t bytes) {
 }
 
 void Buffer::Free::operator()(uint8_t* data) const { std::free(data); }
-
-float read_number(const uint8_t* data, Number kind, ptrdiff_t index) {
-    if (kind == Number::fp32) {
-        float value;
-        std::memcpy(&value, data + 4 * index, 4);
-        return value;
-    }
-    uint16_t half;
-    std::memcpy(&half, data + 2 * index, 2);
-    return kind == Number::bf16 ? from_bf16(half) : from_fp16(half);
-}
 
 Matrix::Matrix(size_t rows, size_t columns, Format format, int group)
     : rows_(rows), columns_(columns) {
@@ -98,24 +130,20 @@ void Matrix::check_rows(size_t first, size_t rows) const {
 bool Matrix::fill(size_t first, const Source& source, float factor) {
     check_rows(first, source.rows);
     if (source.columns != columns_) throw std::invalid_argument("another number of columns");
+    if (panels_.format != Format::fp32 && panels_.format != Format::bf16)
+        throw std::invalid_argument("numbers for a matrix of codes");
+    const bool wide = panels_.format == Format::fp32;
     bool finite = true;
-    for (size_t r = 0; r < source.rows; ++r) {
-        const size_t row = first + r, lane = row % kPanelRows;
-        uint8_t* panel = panel_of(row);
-        for (size_t k = 0; k < columns_; ++k) {
-            const ptrdiff_t at = ptrdiff_t(r) * source.row_stride + ptrdiff_t(k) * source.column_stride;
-            const float value = read_number(source.data, source.kind, at) * factor;
-            finite = finite && std::isfinite(value);
-            if (panels_.format == Format::fp32) {
-                std::memcpy(panel + k * kLine + 4 * lane, &value, 4);
-            } else if (panels_.format == Format::bf16) {
-                const uint16_t half = to_bf16(value);
-                finite = finite && (half & 0x7f80) != 0x7f80;
-                std::memcpy(panel + k / 2 * kLine + 4 * lane + 2 * (k % 2), &half, 2);
-            } else {
-                throw std::invalid_argument("numbers for a matrix of codes");
-            }
+    for (size_t done = 0; done < source.rows;) {
+        const size_t lane = (first + done) % kPanelRows;
+        const Part part{source, done, std::min(source.rows - done, kPanelRows - lane), lane, factor};
+        uint8_t* panel = panel_of(first + done);
+        switch (source.kind) {
+            case Number::fp32: finite &= fill_panel<Number::fp32>(part, wide, panel); break;
+            case Number::fp16: finite &= fill_panel<Number::fp16>(part, wide, panel); break;
+            case Number::bf16: finite &= fill_panel<Number::bf16>(part, wide, panel); break;
         }
+        done += part.count;
     }
     return finite;
 }

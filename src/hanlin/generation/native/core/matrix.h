@@ -41,8 +41,6 @@ struct Source {
     ptrdiff_t row_stride, column_stride;
 };
 
-float read_number(const uint8_t* data, Number kind, ptrdiff_t index);
-
 class Matrix {
 public:
     Matrix() = default;
