@@ -2,8 +2,8 @@
 
 Writing a token reads all weights once, so that the speed of memory bounds it: the share says how
 near to that bound the native engine comes. The bandwidth is measured in the same run, by the same
-number of threads, over memory that no cache holds; weights that fit into a cache may pass it. Tokens
-a second count the prompt too; the share is that of the median token after it.
+number of threads, over memory that no cache holds; weights that fit into a cache may pass it.
+Tokens a second count the prompt too; the share is that of the median token after it.
 """
 
 from __future__ import annotations
