@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hanlin.cli import main
+from hanlin.generation.native import is_available
 
 
 def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -174,3 +177,50 @@ def test_generate_refuses_two_ways_of_writing(
 ) -> None:
     assert main(["generate", str(tiny_run), "--lookup", "--search", "beam"]) == 2
     assert "--lookup and --search exclude each other" in capsys.readouterr().err
+
+
+def test_both_engines_of_generate_write_the_same(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["generate", str(tiny_run), "--prompt", "小猫", "--max-tokens", "24", "--json"]
+    for more in (["--temperature", "0"], ["--seed", "5"]):
+        found = []
+        for engine in ("auto", "torch"):
+            assert main([*arguments, *more, "--device", "cpu", "--engine", engine]) == 0
+            found.append(_json(capsys))
+        assert found[0] == found[1]
+
+
+def test_the_native_engine_says_what_it_cannot(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["generate", str(tiny_run), "--engine", "native"]
+    for more in (["--reverse"], ["--device", "cuda"], ["--expansion", "law"]):
+        assert main([*arguments, *more]) == 2
+        assert "--engine native is not possible" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not is_available(), reason="the native core is not built here")
+def test_generate_loads_no_torch(tiny_run: Path) -> None:
+    code = (
+        "import sys; from hanlin.cli import main\n"
+        "assert main(['generate', sys.argv[1], '--max-tokens', '4', '--device', 'cpu']) == 0\n"
+        "assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tiny_run)], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(not is_available(), reason="the native core is not built here")
+@pytest.mark.parametrize("weights", ["fp32", "int4"])
+def test_bench_decode_measures_both_engines(
+    weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["bench", "decode", "--preset", "1m", "--weights", weights, "--rounds", "1"]
+    assert main([*arguments, "--prompt-tokens", "4", "--max-tokens", "4", "--json"]) == 0
+    result = _json(capsys)
+    assert result["weights"] == weights
+    for table in (result, result["torch"]):
+        assert table["tokens_per_second"] > 0  # type: ignore[index, operator]
+        assert table["p50_ms"] <= table["p99_ms"]  # type: ignore[index, operator]
+    assert result["share_of_bandwidth"] > 0  # type: ignore[operator]
+    assert main(["bench", "decode", "--max-tokens", "1"]) == 2

@@ -12,9 +12,8 @@ from pathlib import Path
 from hanlin.api.heads import Heads
 from hanlin.api.tasks import Tasks
 from hanlin.api.transforms import Transforms
-from hanlin.errors import ModelError
 from hanlin.generation import Engine
-from hanlin.models import load_release
+from hanlin.models import find_release, load_release
 from hanlin.models.expansion import choose_expansion
 from hanlin.tokenizers import load_tokenizer
 from hanlin.training import choose_placement
@@ -41,20 +40,3 @@ def load(path: str | Path, *, device: str = "auto", expansion: str | None = None
     decoder = load_release(folder, device=target, expansion=expansion)
     merged = choose_expansion(folder, expansion)
     return Model(folder, tokenizer, decoder, Engine(decoder, tokenizer), merged)
-
-
-def find_release(path: Path) -> Path:
-    """Return the folder with `config.json` that a path means: itself, or a run's `model/`."""
-    for folder in (path, path / "model"):
-        if (folder / "config.json").is_file():
-            return folder.resolve()
-    if (path / "recipe.toml").is_file():
-        raise ModelError(
-            f"The run {path} has no finished stage yet, so there is no model to load. "
-            f"Go on with it: hanlin run {path / 'recipe.toml'} --run {path}"
-        )
-    found = "does not exist" if not path.exists() else "holds no config.json"
-    raise ModelError(
-        f"{path} is neither a released model nor a run: it {found}. "
-        "`hanlin runs list` shows the runs here."
-    )

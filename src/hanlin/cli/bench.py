@@ -1,4 +1,4 @@
-"""`hanlin bench train|data|batch|prefill`: how fast this machine trains, prepares text, writes."""
+"""`hanlin bench train|decode|data|batch|prefill`: how fast this machine trains and writes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,30 @@ class Train(Common):
     """Sequences a step."""
     context_length: int = 256
     """Tokens a sequence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decode(Common):
+    """Time the writing of one text by the native engine, with torch beside it."""
+
+    model: tyro.conf.Positional[Path | None] = None
+    """A released folder or a run; without one, --preset with random weights."""
+    preset: str = "14m"
+    """A named size, such as 14m, 124m or gpt3-small."""
+    weights: Literal["fp32", "bf16", "int8", "int4"] | None = None
+    """How weights are held; left out, as the folder stores them (fp32 for a preset)."""
+    prompt_tokens: int = 32
+    """Tokens read before the first is written."""
+    max_tokens: int = 128
+    """Tokens written."""
+    rounds: int = 5
+    """Texts to time, after one that is not counted; torch and bandwidth take turns with it."""
+    threads: int = 0
+    """Threads; 0 takes OMP_NUM_THREADS, or every core."""
+    instructions: Literal["auto", "avx2", "portable"] = "auto"
+    """The instruction set."""
+    torch: bool = True
+    """Whether torch is measured too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +102,12 @@ class Prefill(Writing):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
-    kinds = {"train": Train, "data": Data, "batch": Batch, "prefill": Prefill}
+    kinds = {"train": Train, "decode": Decode, "data": Data, "batch": Batch, "prefill": Prefill}
     example = "hanlin bench train --preset 4m --json"
     options = parse_one_of(kinds, "bench", arguments, example=example)
     works: dict[type[Common], Callable[[Any], dict[str, Any]]] = {
         Train: _train,
+        Decode: _decode,
         Data: _data,
         Batch: _batch,
         Prefill: _prefill,
@@ -127,6 +152,28 @@ def _train(options: Train) -> dict[str, Any]:
         "fastest": speeds[-1],
         "mfu": lines[-1]["time"]["mfu"],
     }
+
+
+def _decode(options: Decode) -> dict[str, Any]:
+    from hanlin.cli._decode import DecodeBench, measure_decoding
+    from hanlin.generation.native import default_threads
+    from hanlin.models import find_release
+
+    if min(options.prompt_tokens, options.max_tokens - 1, options.rounds) < 1:
+        raise UserError("Give at least one token of prompt, two to write and one round.")
+    return measure_decoding(
+        DecodeBench(
+            folder=None if options.model is None else find_release(options.model),
+            preset=options.preset,
+            weights=options.weights,
+            prompt_tokens=options.prompt_tokens,
+            max_tokens=options.max_tokens,
+            rounds=options.rounds,
+            threads=options.threads or default_threads(),
+            instructions=options.instructions,
+            torch=options.torch,
+        )
+    )
 
 
 def _data(options: Data) -> dict[str, Any]:

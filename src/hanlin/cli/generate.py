@@ -16,8 +16,11 @@ from hanlin.config import SamplingConfig, SearchConfig
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hanlin.api import Model
-    from hanlin.generation import Speculation
+    from hanlin.generation.native import NativeEngine
+    from hanlin.tokenizers import Tokenizer
 
 __all__ = ["main"]
 
@@ -58,6 +61,9 @@ class Arguments(Loading):
     """What the text ends with, where the middle is to be written."""
     reverse: bool = False
     """Write what comes before the prompt, in place of what follows it."""
+    engine: Literal["auto", "native", "torch"] = "auto"
+    """What computes: the native engine, which starts at once and reads the weights at the speed of
+    memory; torch; or the native one wherever it can do what is asked."""
     draft: Annotated[Path | None, tyro.conf.arg(metavar="MODEL")] = None
     """A smaller model with the same tokenizer that proposes tokens, for speed alone."""
     lookup: bool = False
@@ -78,13 +84,55 @@ def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     example = "hanlin generate runs/demo --prompt 从前 --temperature 0.7"
     options = parse(Arguments, "generate", arguments, example=example)
-    from hanlin import api
+    from hanlin.models import find_release, read_proposal
 
     _refuse_two_ways(options)
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
-    proposed = Arguments(model=options.model, sampling=model.proposed)
+    folder = find_release(options.model)
+    proposed = Arguments(model=options.model, sampling=read_proposal(folder))
     options = parse(Arguments, "generate", arguments, example=example, default=proposed)
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    engine = _native_engine(options, folder)
+    if engine is None:
+        _with_torch(options, prompt)
+    else:
+        _with_native(engine, options, prompt)
+    return 0
+
+
+def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
+    """Return the native engine where it is wanted and can do what is asked."""
+    if options.engine == "torch":
+        return None
+    from hanlin.generation.native import NativeEngine, load_native, why_not_native
+    from hanlin.tokenizers import load_tokenizer
+
+    why = why_not_native(
+        folder, options.sampling, device=options.device, expansion=options.chosen_expansion
+    )
+    if torch_only := _ways(options):
+        why = f"{' and '.join(torch_only)} is torch's"
+    if not why:
+        return NativeEngine(load_native(folder), load_tokenizer(folder))
+    if options.engine == "native":
+        raise UserError(f"--engine native is not possible: {why}.")
+    return None
+
+
+def _with_native(engine: NativeEngine, options: Arguments, prompt: str) -> None:
+    kind, end = engine.tokenizer.kind, engine.tokenizer.eot_id
+    ids = engine.tokenizer.encode(prompt)
+    ids = ids if kind == "hf" else [end, *ids]  # as the model has learnt documents
+    if options.json:
+        completion = engine.generate(ids, options.sampling)
+        show(options, {"prompt": prompt, **asdict(completion)}, "")
+    else:
+        _print(prompt, engine.stream(ids, options.sampling), engine.tokenizer)
+
+
+def _with_torch(options: Arguments, prompt: str) -> None:
+    from hanlin import api
+
+    model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     if options.reverse:
         text = model.reverse(prompt, **options.sampling.model_dump())
         show(options, {"prompt": prompt, "text": text}, text)
@@ -96,11 +144,17 @@ def main(arguments: Sequence[str]) -> int:
         _several(model, prompt, options)
     else:
         _one(model, prompt, options)
-    return 0
 
 
 def _refuse_two_ways(options: Arguments) -> None:
     """Refuse flags that each ask for another way of writing."""
+    given = _ways(options)
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} exclude each other; give one.")
+
+
+def _ways(options: Arguments) -> list[str]:
+    """Return the flags that ask for another way of writing than one text from left to right."""
     ways = {
         "--reverse": options.reverse,
         "--suffix": options.suffix is not None,
@@ -109,9 +163,7 @@ def _refuse_two_ways(options: Arguments) -> None:
         "--samples": options.samples > 1,
         "--search": options.search != "none",
     }
-    given = [flag for flag, is_given in ways.items() if is_given]
-    if len(given) > 1:
-        raise UserError(f"{' and '.join(given)} exclude each other; give one.")
+    return [flag for flag, is_given in ways.items() if is_given]
 
 
 def _several(model: Model, prompt: str, options: Arguments) -> None:
@@ -139,23 +191,23 @@ def _one(model: Model, prompt: str, options: Arguments) -> None:
     elif options.sampling.best_of > 1:
         print(prompt + model.complete(prompt, options.sampling, speculation).text, flush=True)
     else:
-        _stream(model, prompt, options, speculation)
+        pieces = model.stream(prompt, speculation=speculation, **options.sampling.model_dump())
+        _print(prompt, pieces, model.tokenizer)
+        if speculation is not None:
+            say(
+                f"{speculation.acceptance:.0%} of {speculation.proposed} proposals accepted, "
+                f"{speculation.tokens_per_pass:.2f} tokens a pass"
+            )
 
 
-def _stream(model: Model, prompt: str, options: Arguments, speculation: Speculation | None) -> None:
+def _print(prompt: str, pieces: Iterator[str], tokenizer: Tokenizer) -> None:
     start = time.monotonic()
     print(prompt, end="", flush=True)
     written = ""
-    sampling = options.sampling.model_dump()
-    for piece in model.stream(prompt, speculation=speculation, **sampling):
+    for piece in pieces:
         written += piece
         print(piece, end="", flush=True)
     print(flush=True)
     seconds = time.monotonic() - start
-    tokens = len(model.tokenizer.encode(written))
+    tokens = len(tokenizer.encode(written))
     say(f"{tokens} tokens in {seconds:.2f} s ({tokens / seconds:.0f} tokens/s)")
-    if speculation is not None:
-        say(
-            f"{speculation.acceptance:.0%} of {speculation.proposed} proposals accepted, "
-            f"{speculation.tokens_per_pass:.2f} tokens a pass"
-        )

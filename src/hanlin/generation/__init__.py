@@ -1,16 +1,26 @@
-"""Generation: sampling, streams, the engine that joins them, and the scheduler of many texts."""
+"""Generation: sampling, streams, the engine that joins them, and the scheduler of many texts.
 
-from hanlin.generation.counts import Statistics
-from hanlin.generation.draft import Completion, FinishReason
-from hanlin.generation.engine import Engine, Prompt
-from hanlin.generation.job import Job
-from hanlin.generation.logprobs import TokenLogprob
-from hanlin.generation.proposers import LookupProposer, ModelProposer, Proposal, Proposer
-from hanlin.generation.sampling import TokenHistory, sample_token
-from hanlin.generation.scheduler import Scheduler
-from hanlin.generation.speculative import Speculation
-from hanlin.generation.stream import TextStream
-from hanlin.generation.worker import BatchWorker, Handle
+Names are imported when they are first asked for: most need torch, and what does without, such as
+the native engine, must not wait for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hanlin.generation.counts import Statistics
+    from hanlin.generation.draft import Completion, FinishReason
+    from hanlin.generation.engine import Engine, Prompt
+    from hanlin.generation.job import Job
+    from hanlin.generation.logprobs import TokenLogprob
+    from hanlin.generation.proposers import LookupProposer, ModelProposer, Proposal, Proposer
+    from hanlin.generation.sampling import TokenHistory, sample_token
+    from hanlin.generation.scheduler import Scheduler
+    from hanlin.generation.speculative import Speculation
+    from hanlin.generation.stream import TextStream
+    from hanlin.generation.worker import BatchWorker, Handle
 
 __all__ = [
     "BatchWorker",
@@ -32,3 +42,33 @@ __all__ = [
     "TokenLogprob",
     "sample_token",
 ]
+
+_PLACES = {
+    "BatchWorker": "hanlin.generation.worker",
+    "Completion": "hanlin.generation.draft",
+    "Engine": "hanlin.generation.engine",
+    "FinishReason": "hanlin.generation.draft",
+    "Handle": "hanlin.generation.worker",
+    "Job": "hanlin.generation.job",
+    "LookupProposer": "hanlin.generation.proposers",
+    "ModelProposer": "hanlin.generation.proposers",
+    "Prompt": "hanlin.generation.engine",
+    "Proposal": "hanlin.generation.proposers",
+    "Proposer": "hanlin.generation.proposers",
+    "Scheduler": "hanlin.generation.scheduler",
+    "Speculation": "hanlin.generation.speculative",
+    "Statistics": "hanlin.generation.counts",
+    "TextStream": "hanlin.generation.stream",
+    "TokenHistory": "hanlin.generation.sampling",
+    "TokenLogprob": "hanlin.generation.logprobs",
+    "sample_token": "hanlin.generation.sampling",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value

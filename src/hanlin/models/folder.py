@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hanlin.config import ModelConfig, QuantisationConfig, SamplingConfig
+from hanlin.config import ModelConfig, SamplingConfig
 from hanlin.errors import ModelError
 from hanlin.models.decoder import Decoder
 from hanlin.models.expansion import (
@@ -40,10 +40,11 @@ from hanlin.models.expansion import (
 )
 from hanlin.models.head_folder import ReleasedHead, write_head
 from hanlin.models.names import from_released, rules, to_released
-from hanlin.models.packed_folder import load_packed, plain_config, quantisation_of
+from hanlin.models.packed_config import read_config, read_quantisation
+from hanlin.models.packed_folder import load_packed
 from hanlin.models.proposals import as_proposal
 from hanlin.models.quantised import QuantisedDecoder
-from hanlin.models.translation import from_hf_config, to_hf_config
+from hanlin.models.translation import to_hf_config
 from hanlin.models.weights import digest_tensors, read_weights, write_weights
 from hanlin.records import atomic_directory, write_json, write_text
 
@@ -190,44 +191,6 @@ def _assemble(
     for parameter in model.parameters():
         parameter.requires_grad_()
     return model.eval()
-
-
-def read_config(folder: Path) -> ModelConfig:
-    """Return the shape of the model in a folder, without its weights.
-
-    Raises:
-        ModelError: if there is no config.json, or it describes no model that can be read.
-    """
-    raw, where = _read_raw(folder)
-    if quantisation_of(raw, where) is not None:
-        raw = plain_config(raw)
-    return from_hf_config(raw, where)
-
-
-def read_quantisation(folder: Path) -> QuantisationConfig | None:
-    """Return how the matrices in a folder are packed; None for ordinary weights.
-
-    Raises:
-        ModelError: if there is no config.json, or they are packed in an unknown way.
-    """
-    return quantisation_of(*_read_raw(folder))
-
-
-def _read_raw(folder: Path) -> tuple[dict[str, Any], str]:
-    path = Path(folder) / "config.json"
-    try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{folder} holds no model: config.json is missing. Give a released folder or a run."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path} cannot be read: {error}. Copy the folder anew from where it came from."
-        ) from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path} holds {type(raw).__name__} where an object must be.")
-    return raw, str(path)
 
 
 def read_learnt(folder: Path) -> tuple[str, ...]:

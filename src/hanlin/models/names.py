@@ -16,11 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from hanlin.config import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Rule", "from_released", "is_derived", "layout", "rules", "to_released"]
 
@@ -43,7 +44,11 @@ class Rule:
 
     def release(self, tensor: Tensor) -> dict[str, Tensor]:
         """Return their tensors for ours."""
-        parts = list(torch.split(tensor, list(self.rows))) if self.rows else [tensor]
+        parts = [tensor]
+        if self.rows:
+            import torch  # here alone, so that the names are to be had without it
+
+            parts = list(torch.split(tensor, list(self.rows)))
         if self.scale != 1.0:
             parts[0] = parts[0] * self.scale
         if self.transposed:
@@ -57,7 +62,11 @@ class Rule:
             parts = [part.T for part in parts]
         if self.scale != 1.0:
             parts[0] = parts[0] / self.scale
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        if len(parts) == 1:
+            return parts[0]
+        import torch
+
+        return torch.cat(parts)
 
     def shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         """Return the shapes that their tensors must have if ours has `shape`."""

@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from hanlin.config import ModelConfig, QuantisationConfig
 from hanlin.errors import ModelError
 from hanlin.models.expansion import list_expansions
+from hanlin.models.packed_config import FORMAT, KEY, PREFIX
 from hanlin.models.quantised import QuantisedDecoder
 from hanlin.models.weights import read_weights, write_weights
 from hanlin.records import write_json
 
-__all__ = ["load_packed", "plain_config", "quantisation_of", "write_packed"]
+__all__ = ["load_packed", "write_packed"]
 
-_PREFIX, _KEY, _FORMAT = "hanlin-", "quantisation", 1
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.pt", "*.pth", "*.ckpt")
 _LEFT = (*_WEIGHTS, "config.json", "expansions", "compression.json")
 
@@ -42,46 +39,15 @@ def write_packed(target: Path, model: QuantisedDecoder, original: Path) -> None:
     )
     raw = json.loads((original / "config.json").read_text(encoding="utf-8"))
     own = raw.get("hanlin") if isinstance(raw.get("hanlin"), dict) else {}
-    settings = {"format": _FORMAT, **model.quantisation.model_dump(mode="json")}
+    settings = {"format": FORMAT, **model.quantisation.model_dump(mode="json")}
     packed = {
         **raw,
         "architectures": ["HanlinForCausalLM"],
-        "model_type": _PREFIX + str(raw["model_type"]),
-        "hanlin": {**own, _KEY: settings},
+        "model_type": PREFIX + str(raw["model_type"]),
+        "hanlin": {**own, KEY: settings},
     }
     write_json(target / "config.json", packed)
     write_weights(target, _stored(model))
-
-
-def quantisation_of(raw: Mapping[str, Any], where: str) -> QuantisationConfig | None:
-    """Return how the model of a `config.json` is packed; None for ordinary weights.
-
-    Raises:
-        ModelError: it is packed in a way that this version does not know.
-    """
-    own = raw.get("hanlin")
-    settings = own.get(_KEY) if isinstance(own, dict) else None
-    packed = str(raw.get("model_type", "")).startswith(_PREFIX)
-    if settings is None and not packed:
-        return None
-    if not packed or not isinstance(settings, dict) or settings.get("format") != _FORMAT:
-        raise ModelError(
-            f"{where} describes a quantised model of another format (model_type "
-            f"{raw.get('model_type')!r}, {_KEY} {settings!r}); this version of Hanlin reads "
-            f"format {_FORMAT}. Quantise the original anew: hanlin quantize MODEL OUT."
-        )
-    try:
-        return QuantisationConfig(**{k: v for k, v in settings.items() if k != "format"})
-    except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
-        raise ModelError(
-            f"The quantisation in {where} cannot be read: {reasons}. Quantise the original anew."
-        ) from error
-
-
-def plain_config(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a quantised model's `config.json` as its original's."""
-    return {**raw, "model_type": str(raw["model_type"]).removeprefix(_PREFIX)}
 
 
 def load_packed(
@@ -136,5 +102,7 @@ def _placed(tensor: Tensor, dtype: torch.dtype, device: torch.device | str) -> T
 
 
 if __name__ == "__main__":
-    example = {"model_type": "hanlin-qwen3", "hanlin": {_KEY: {"format": 1, "bits": 4}}}
-    print(quantisation_of(example, "config.json"), plain_config(example)["model_type"])
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        print(list_expansions(Path(directory)))

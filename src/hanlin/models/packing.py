@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hanlin.models.packed_config import num_groups, packed_shapes
+
 __all__ = [
     "Packed",
     "dequantise_rows",
@@ -90,23 +92,6 @@ def unpack_nibbles(packed: Tensor, columns: int) -> Tensor:
     [[1, 2, 3]]
     """
     return torch.cat((packed & 15, packed >> 4), -1)[..., :columns]
-
-
-def num_groups(columns: int, group: int) -> int:
-    """Return into how many groups columns fall, the last one shorter where they do not divide."""
-    return -(-columns // group)
-
-
-def packed_shapes(rows: int, columns: int, bits: int, group: int) -> dict[str, tuple[int, int]]:
-    """Return the shapes of the codes, the scales and, at 4 bits, the zeros of a matrix."""
-    if bits == 8:
-        return {"codes": (rows, columns), "scales": (rows, 1)}
-    groups = num_groups(columns, group)
-    return {
-        "codes": (rows, -(-columns // 2)),
-        "scales": (rows, groups),
-        "zeros": (rows, groups),
-    }
 
 
 if __name__ == "__main__":

@@ -21,16 +21,21 @@ from torch import Tensor
 
 from hanlin.errors import ModelError
 from hanlin.models.names import is_derived
+from hanlin.models.weight_index import (
+    ANEW,
+    DIGEST,
+    INDEX,
+    SINGLE,
+    check_names,
+    find_tensors,
+    full_name,
+)
 from hanlin.records import write_json
 
 __all__ = ["digest_tensors", "read_tensors", "read_weights", "write_tensors", "write_weights"]
 
 MAX_SHARD_BYTES = 2 * 10**9
 """The size above which weights are written in several files."""
-
-_SINGLE, _INDEX, _DIGEST = "model.safetensors", "model.safetensors.index.json", "sha256"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_ANEW = "Copy the folder anew from where it came from."
 
 
 def write_weights(
@@ -39,7 +44,7 @@ def write_weights(
     """Write tensors into a fresh folder, in shards of at most `max_bytes` or one tensor."""
     shards = _shards(tensors, max_bytes)
     if len(shards) == 1:
-        write_tensors(folder / _SINGLE, shards[0])
+        write_tensors(folder / SINGLE, shards[0])
         return
     places: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
@@ -47,7 +52,7 @@ def write_weights(
         write_tensors(folder / name, shard)
         places |= dict.fromkeys(shard, name)
     total = sum(tensor.nbytes for tensor in tensors.values())
-    write_json(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": places})
+    write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
 
 
 def read_weights(
@@ -64,9 +69,9 @@ def read_weights(
         ModelError: if tensors are missing, left over, of another shape, or altered; or if the
             folder holds only a pickle.
     """
-    places = _places(folder)
-    names = {_full_name(stored, expected): stored for stored in places if not is_derived(stored)}
-    _check_names(folder, set(names), set(expected), tied="lm_head.weight" not in expected)
+    places = find_tensors(folder)
+    names = {full_name(stored, expected): stored for stored in places if not is_derived(stored)}
+    check_names(folder, set(names), set(expected), tied="lm_head.weight" not in expected)
     tensors: dict[str, Tensor] = {}
     for file in sorted(set(places.values())):
         held = {full: stored for full, stored in names.items() if places[stored] == file}
@@ -76,7 +81,7 @@ def read_weights(
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write one file of tensors with their SHA-256 in its header; equal tensors, equal bytes."""
-    metadata = {"format": "pt", _DIGEST: digest_tensors(tensors)}
+    metadata = {"format": "pt", DIGEST: digest_tensors(tensors)}
     save_file(dict(tensors), path, metadata=metadata)
     _sort_header(path)
 
@@ -92,10 +97,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             metadata = file.metadata() or {}
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is truncated or altered: {error}. {_ANEW}") from error
-    if _DIGEST in metadata and metadata[_DIGEST] != digest_tensors(stored):
+        raise ModelError(f"{path} is truncated or altered: {error}. {ANEW}") from error
+    if DIGEST in metadata and metadata[DIGEST] != digest_tensors(stored):
         raise ModelError(
-            f"{path} was altered: the SHA-256 of its tensors is not the one in its header. {_ANEW}"
+            f"{path} was altered: the SHA-256 of its tensors is not the one in its header. {ANEW}"
         )
     return stored
 
@@ -137,12 +142,12 @@ def _read_file(
         if tuple(tensor.shape) != expected[name]:
             raise ModelError(
                 f"{name} in {path} has the shape {tuple(tensor.shape)}, but config.json asks for "
-                f"{expected[name]}. The two files belong to different models. {_ANEW}"
+                f"{expected[name]}. The two files belong to different models. {ANEW}"
             )
         if name in codes and tensor.dtype != codes[name]:
             raise ModelError(
                 f"{name} in {path} is {tensor.dtype}, where codes of type {codes[name]} must be. "
-                f"{_ANEW}"
+                f"{ANEW}"
             )
         if name not in codes and not tensor.is_floating_point():
             raise ModelError(
@@ -150,62 +155,6 @@ def _read_file(
                 "Take the model's folder in float32, float16 or bfloat16."
             )
     return tensors
-
-
-def _places(folder: Path) -> dict[str, str]:
-    """Return the file of each stored tensor."""
-    index, single = folder / _INDEX, folder / _SINGLE
-    if single.is_file():
-        return dict.fromkeys(_stored_names(single), _SINGLE)
-    if not index.is_file():
-        raise ModelError(_nothing_to_read(folder))
-    try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        shards = {str(file) for file in places.values()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{index} cannot be read: {error}. {_ANEW}") from error
-    outside = [file for file in shards if Path(file).name != file]
-    missing = [file for file in sorted(shards) if not (folder / file).is_file()]
-    if outside or missing:
-        raise ModelError(f"{index} names {(outside or missing)[0]}, not in {folder}. {_ANEW}")
-    return {name: file for file in sorted(shards) for name in _stored_names(folder / file)}
-
-
-def _stored_names(path: Path) -> list[str]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return list(file.keys())
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is truncated or altered: {error}. {_ANEW}") from error
-
-
-def _nothing_to_read(folder: Path) -> str:
-    pickles = sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern))
-    if not pickles:
-        return f"{folder} holds no weights: {_SINGLE} is missing. {_ANEW}"
-    return (
-        f"{folder} holds its weights only as {pickles[0]}, a pickle, which can run any code when "
-        "it is opened and is never read here. Take the model's safetensors version, or convert it "
-        "where you trust it: AutoModelForCausalLM.from_pretrained(A).save_pretrained(B)."
-    )
-
-
-def _full_name(stored: str, expected: Mapping[str, tuple[int, ...]]) -> str:
-    """Return a stored name with the prefix that folders of a bare model (gpt2's own) leave out."""
-    for prefix in ("transformer.", "model."):
-        if stored not in expected and prefix + stored in expected:
-            return prefix + stored
-    return stored
-
-
-def _check_names(folder: Path, found: set[str], expected: set[str], *, tied: bool) -> None:
-    missing = sorted(expected - found)
-    surplus = sorted(found - expected - ({"lm_head.weight"} if tied else set()))
-    if missing or surplus:
-        kind, names = ("lack", missing) if missing else ("hold, against config.json,", surplus)
-        raise ModelError(
-            f"The weights in {folder} {kind} {len(names)} tensors, {names[0]} the first. {_ANEW}"
-        )
 
 
 def _shards(tensors: Mapping[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:

@@ -53,6 +53,7 @@ def doctor_checks(folder: Path | None = None) -> list[Check]:
         _python(),
         _torch(),
         _arithmetic(),
+        _native(),
         _threads(),
         _memory(),
         _disk(folder or Path.cwd()),
@@ -93,6 +94,17 @@ def _arithmetic() -> Check:
     kind = torch.backends.cpu.get_cpu_capability()
     found = "bf16 in hardware" if cpu_has_bf16() else "fp32 (no bf16 in hardware)"
     return Check("arithmetic", True, f"{found}, {kind}")
+
+
+def _native() -> Check:
+    from hanlin.generation.native import is_available, load_core
+
+    if is_available():
+        sets = load_core().instruction_sets()
+        return Check("native engine", True, f"built, {sets[0]} (one text at a time on the CPU)")
+    # A choice as well, since torch does the same work, only slower.
+    found = "not built, torch generates; with a C++17 compiler and pybind11:"
+    return Check("native engine", True, f"{found} python -m hanlin.generation.native.building")
 
 
 def _threads() -> Check:

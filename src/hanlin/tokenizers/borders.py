@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import re
 
-from hanlin.text import segment_words
-
 __all__ = ["mark_borders"]
 
 _HAN_RUN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]{2,}")
@@ -25,6 +23,8 @@ def mark_borders(text: str) -> str:
     >>> mark_borders("小明去了图书馆。")
     '小明\\n去\\n了\\n图书馆。'
     """
+    from hanlin.text import segment_words  # for training alone; generation need not wait for it
+
     return _HAN_RUN.sub(lambda run: "\n".join(segment_words(run.group(), "zh")), text)
 
 

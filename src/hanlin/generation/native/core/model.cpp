@@ -1,0 +1,164 @@
+#include "model.h"
+
+#include <stdexcept>
+
+namespace hanlin {
+namespace {
+
+[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument(why); }
+
+void check_shape(const Shape& s) {
+    const size_t most = size_t(1) << 31;
+    for (size_t number : {s.vocab, s.context, s.width, s.layers, s.heads, s.kv_heads, s.head_dim,
+                          s.inner, s.heads * s.head_dim})
+        if (number == 0 || number > most) refuse("a size of " + std::to_string(number));
+    if (s.heads % s.kv_heads != 0) refuse("query heads that key heads do not divide");
+    if (!s.gpt2 && s.head_dim % 2 != 0) refuse("rotary positions in heads of an odd width");
+}
+
+}  // namespace
+
+const Kernels& choose_kernels(const char* name) {
+    const std::string wanted = name;
+    const Kernels* avx2 = avx2_kernels();
+    if (avx2 != nullptr && (wanted == "auto" || wanted == "avx2")) return *avx2;
+    if (wanted == "auto" || wanted == "portable") return portable_kernels();
+    refuse("this machine or this build has no instruction set " + wanted);
+}
+
+Model::Model(const Shape& shape, int threads, const std::string& instructions)
+    : shape_((check_shape(shape), shape)),
+      kernels_(choose_kernels(instructions.c_str())),
+      pool_(threads >= 1 && threads <= 256 ? threads : (refuse("a number of threads"), 1)),
+      layers_(shape.layers) {
+    matrices_ = {{"embedding", &embedding_}};
+    vectors_ = {{"norm.weight", &norm_}};
+    if (shape.gpt2) {
+        matrices_["positions"] = &positions_;
+        vectors_["norm.bias"] = &norm_bias_;
+    }
+    if (!shape.tied) matrices_["unembedding"] = &unembedding_;
+    for (size_t number = 0; number < shape.layers; ++number) {
+        Layer& layer = layers_[number];
+        const std::string root = "blocks." + std::to_string(number) + ".";
+        matrices_[root + "attention.qkv"] = &layer.qkv;
+        matrices_[root + "attention.output"] = &layer.output;
+        matrices_[root + "mlp.up"] = &layer.up;
+        matrices_[root + "mlp.down"] = &layer.down;
+        vectors_[root + "attention_norm.weight"] = &layer.attention_norm;
+        vectors_[root + "mlp_norm.weight"] = &layer.mlp_norm;
+        vectors_[root + "attention.qkv.bias"] = &layer.qkv_bias;
+        if (shape.gpt2) {
+            vectors_[root + "attention_norm.bias"] = &layer.attention_norm_bias;
+            vectors_[root + "mlp_norm.bias"] = &layer.mlp_norm_bias;
+            vectors_[root + "attention.output.bias"] = &layer.output_bias;
+            vectors_[root + "mlp.up.bias"] = &layer.up_bias;
+            vectors_[root + "mlp.down.bias"] = &layer.down_bias;
+        } else {
+            matrices_[root + "mlp.gate"] = &layer.gate;
+            vectors_[root + "attention.query_norm.weight"] = &layer.query_norm;
+            vectors_[root + "attention.key_norm.weight"] = &layer.key_norm;
+        }
+    }
+}
+
+Matrix& Model::matrix(const std::string& name) {
+    const auto found = matrices_.find(name);
+    if (found == matrices_.end()) refuse("no matrix " + name);
+    return *found->second;
+}
+
+Vector& Model::vector(const std::string& name) {
+    const auto found = vectors_.find(name);
+    if (found == vectors_.end()) refuse("no vector " + name);
+    return *found->second;
+}
+
+void Model::check(const Matrix& matrix, size_t rows, size_t columns,
+                  const std::string& name) const {
+    if (matrix.rows() != rows || matrix.columns() != columns)
+        refuse(name + " has " + std::to_string(matrix.rows()) + " x " +
+               std::to_string(matrix.columns()) + " numbers where " + std::to_string(rows) + " x " +
+               std::to_string(columns) + " are needed");
+}
+
+void Model::check(const Vector& vector, size_t count, const std::string& name) const {
+    if (vector.size() != count)
+        refuse(name + " has " + std::to_string(vector.size()) + " numbers where " +
+               std::to_string(count) + " are needed");
+}
+
+void Model::seal() {
+    const Shape& s = shape_;
+    const size_t queries = s.heads * s.head_dim, rows = queries + 2 * s.kv_heads * s.head_dim;
+    check(embedding_, s.vocab, s.width, "embedding");
+    check(norm_, s.width, "norm.weight");
+    if (s.gpt2) check(positions_, s.context, s.width, "positions");
+    if (s.gpt2) check(norm_bias_, s.width, "norm.bias");
+    if (!s.gpt2) check(frequencies_, s.head_dim / 2, "rotary frequencies");
+    if (!s.tied) check(unembedding_, s.vocab, s.width, "unembedding");
+    for (const Layer& layer : layers_) {
+        check(layer.qkv, rows, s.width, "qkv");
+        check(layer.output, s.width, queries, "output");
+        check(layer.up, s.inner, s.width, "up");
+        check(layer.down, s.width, s.inner, "down");
+        check(layer.attention_norm, s.width, "attention_norm");
+        check(layer.mlp_norm, s.width, "mlp_norm");
+        if (!layer.qkv_bias.empty()) check(layer.qkv_bias, rows, "qkv.bias");
+        if (s.gpt2) {
+            check(layer.attention_norm_bias, s.width, "attention_norm.bias");
+            check(layer.mlp_norm_bias, s.width, "mlp_norm.bias");
+            check(layer.output_bias, s.width, "output.bias");
+            check(layer.up_bias, s.inner, "up.bias");
+            check(layer.down_bias, s.width, "down.bias");
+        } else {
+            check(layer.gate, s.inner, s.width, "gate");
+            if (!layer.query_norm.empty()) check(layer.query_norm, s.head_dim, "query_norm");
+            if (!layer.key_norm.empty()) check(layer.key_norm, s.head_dim, "key_norm");
+        }
+    }
+    make_room();
+    sealed_ = true;
+}
+
+size_t Model::weight_bytes() const {
+    size_t total = 0;
+    for (const auto& entry : matrices_) total += entry.second->bytes();
+    for (const auto& entry : vectors_) total += 4 * entry.second->size();
+    return total;
+}
+
+size_t Model::bytes_per_token() const {
+    // Of the tables one row is read, unless the embedding is the head as well.
+    return weight_bytes() - positions_.bytes() - (shape_.tied ? 0 : embedding_.bytes());
+}
+
+Session::Session(Model& model, size_t capacity)
+    : model_(model),
+      capacity_(capacity),
+      padded_dim_(round_up(model.shape().head_dim, 8)) {
+    const Shape& s = model.shape();
+    if (!model.sealed_) refuse("the model is not complete");
+    if (capacity == 0 || capacity > s.context)
+        refuse("a session of " + std::to_string(capacity) + " tokens; the model's context is " +
+               std::to_string(s.context));
+    memory_ = Buffer(2 * s.layers * s.kv_heads * capacity * padded_dim_ * sizeof(float));
+}
+
+float* Session::keys(size_t layer, size_t head) const {
+    const size_t place = 2 * (layer * model_.shape().kv_heads + head);
+    return memory_.as<float>() + place * capacity_ * padded_dim_;
+}
+
+float* Session::values(size_t layer, size_t head) const {
+    return keys(layer, head) + capacity_ * padded_dim_;
+}
+
+void Session::rewind(size_t length) {
+    if (length > length_)
+        refuse("the session holds " + std::to_string(length_) + " tokens, not " +
+               std::to_string(length));
+    length_ = length;
+}
+
+}  // namespace hanlin

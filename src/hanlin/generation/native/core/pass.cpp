@@ -1,0 +1,307 @@
+// One pass of a few tokens through the decoder, by all threads of the pool together.
+//
+// Every thread walks through all layers.  It owns a range of the rows of each matrix and of the
+// heads, so that it reads one sequential stream of weights; norms and the rounding of activations
+// are done by each thread for itself, which costs less than a barrier.  Five barriers a layer part
+// what one thread writes from what all of them read.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "model.h"
+
+namespace hanlin {
+namespace {
+
+constexpr size_t kTokensAtOnce = 48;  // what stays in a second cache while a panel passes
+
+Model::Range share(size_t count, int number, int threads) {
+    return {count * size_t(number) / size_t(threads), count * size_t(number + 1) / size_t(threads)};
+}
+
+size_t stride_of(size_t columns) { return round_up(columns, kStrideMultiple); }
+
+}  // namespace
+
+void Model::make_room() {
+    const Shape& s = shape_;
+    const size_t queries = s.heads * s.head_dim;
+    const size_t rows = queries + 2 * s.kv_heads * s.head_dim;
+    const auto floats = [](size_t width) {
+        return Buffer(kTokensAtOnce * stride_of(width) * sizeof(float));
+    };
+    stream_ = floats(s.width);
+    qkv_rows_ = floats(rows);
+    heard_ = floats(queries);
+    inner_ = floats(s.inner);
+    gate_rows_ = floats(s.inner);
+    delta_ = floats(s.width);
+    const size_t widest = std::max({s.width, queries, s.inner});
+    const size_t groups = stride_of(widest) / 32;  // the smallest group of int4
+    benches_.resize(size_t(pool_.threads()));
+    for (Bench& bench : benches_) {
+        bench.input = floats(s.width);
+        bench.wide = Buffer(kTokensAtOnce * stride_of(widest) * sizeof(int16_t));
+        bench.wide_scales = Buffer(kTokensAtOnce * sizeof(float));
+        bench.wide_sums = Buffer(kTokensAtOnce * sizeof(int32_t));
+        bench.narrow = Buffer(kTokensAtOnce * stride_of(widest));
+        bench.narrow_scales = Buffer(kTokensAtOnce * groups * sizeof(float));
+        bench.narrow_sums = Buffer(kTokensAtOnce * groups * sizeof(float));
+        bench.query = Buffer(round_up(s.head_dim, 8) * sizeof(float));
+        bench.gathered = Buffer(round_up(s.head_dim, 8) * sizeof(float));
+    }
+}
+
+// Write this thread's rows of the product, with their bias; returns which rows those are.
+Model::Range Model::multiply(const Matrix& matrix, const Vector& bias, const float* input,
+                             size_t in_stride, size_t rows, float* y, size_t y_stride,
+                             int number) {
+    const Bench& bench = benches_[size_t(number)];
+    const Panels& panels = matrix.panels();
+    const Activations x{input,
+                        bench.wide.as<int16_t>(),
+                        bench.wide_scales.as<float>(),
+                        bench.wide_sums.as<int32_t>(),
+                        bench.narrow.as<int8_t>(),
+                        bench.narrow_scales.as<float>(),
+                        bench.narrow_sums.as<float>(),
+                        int(in_stride),
+                        int(in_stride / 32)};
+    const Range mine = share(matrix.num_panels(), number, pool_.threads());
+    kernels_.quantise(panels, x, int(rows));
+    kernels_.multiply(panels, x, int(rows), mine.first, mine.last, y, y_stride);
+    const Range range{std::min(mine.first * kPanelRows, matrix.rows()),
+                      std::min(mine.last * kPanelRows, matrix.rows())};
+    if (!bias.empty())
+        for (size_t t = 0; t < rows; ++t)
+            for (size_t r = range.first; r < range.last; ++r) y[t * y_stride + r] += bias[r];
+    return range;
+}
+
+void Model::product(const std::string& name, const float* x, size_t rows, float* y) {
+    const Matrix& m = matrix(name);
+    if (!sealed_ || m.empty()) throw std::invalid_argument("the model is not complete");
+    std::lock_guard<std::mutex> alone(busy_);
+    const size_t stride = stride_of(m.columns());
+    Buffer input(kTokensAtOnce * stride * sizeof(float));
+    Buffer output(kTokensAtOnce * m.padded_rows() * sizeof(float));
+    for (size_t done = 0; done < rows;) {
+        const size_t now = std::min(kTokensAtOnce, rows - done);
+        for (size_t t = 0; t < now; ++t)
+            std::memcpy(input.as<float>() + t * stride, x + (done + t) * m.columns(),
+                        m.columns() * sizeof(float));
+        pool_.run([&](int number) {
+            multiply(m, Vector(), input.as<float>(), stride, now, output.as<float>(),
+                     m.padded_rows(), number);
+        });
+        for (size_t t = 0; t < now; ++t)
+            std::memcpy(y + (done + t) * m.rows(), output.as<float>() + t * m.padded_rows(),
+                        m.rows() * sizeof(float));
+        done += now;
+    }
+}
+
+struct Pass {
+    Session& session;
+    Model& model;
+    const int64_t* tokens;
+    const size_t count;  // at most kTokensAtOnce
+    const bool all;      // whether logits are wanted after each token, or after the last one
+    float* logits;       // null where none are wanted
+
+    const Shape& s = model.shape_;
+    const Kernels& kernels = model.kernels_;
+    const size_t stride = stride_of(s.width);
+
+    void work(int number) {
+        embed(number);
+        model.pool_.barrier();
+        for (size_t layer = 0; layer < s.layers; ++layer) {
+            attention(layer, number);
+            mlp(layer, number);
+        }
+        if (logits != nullptr) head(number);
+    }
+
+private:
+    using Range = Model::Range;
+
+    void embed(int number) {
+        const Range mine = share(count, number, model.pool_.threads());
+        float* place = model.benches_[size_t(number)].input.as<float>();
+        for (size_t t = mine.first; t < mine.last; ++t) {
+            float* x = model.stream_.as<float>() + t * stride;
+            model.embedding_.read_row(size_t(tokens[t]), x);
+            if (!s.gpt2) continue;
+            model.positions_.read_row(session.length_ + t, place);
+            for (size_t k = 0; k < s.width; ++k) x[k] += place[k];
+        }
+    }
+
+    void attention(size_t number_of_layer, int number) {
+        const Layer& layer = model.layers_[number_of_layer];
+        const size_t queries = s.heads * s.head_dim;
+        const float* normed =
+            norm(layer.attention_norm, layer.attention_norm_bias, 0, count, number);
+        const size_t row_stride = stride_of(layer.qkv.rows());
+        float* rows = model.qkv_rows_.as<float>();
+        model.multiply(layer.qkv, layer.qkv_bias, normed, stride, count, rows, row_stride, number);
+        model.pool_.barrier();
+        const Range heads = share(s.kv_heads, number, model.pool_.threads());
+        for (size_t head = heads.first; head < heads.last; ++head) {
+            remember(layer, number_of_layer, head, rows, row_stride);
+            listen(layer, number_of_layer, head, rows, row_stride, number);
+        }
+        model.pool_.barrier();
+        add(layer.output, layer.output_bias, model.heard_.as<float>(), stride_of(queries), number);
+        model.pool_.barrier();
+    }
+
+    void mlp(size_t number_of_layer, int number) {
+        const Layer& layer = model.layers_[number_of_layer];
+        const float* normed = norm(layer.mlp_norm, layer.mlp_norm_bias, 0, count, number);
+        const size_t row_stride = stride_of(s.inner);
+        float* up = model.inner_.as<float>();
+        float* gate = model.gate_rows_.as<float>();
+        const Range rows =
+            model.multiply(layer.up, layer.up_bias, normed, stride, count, up, row_stride, number);
+        if (!s.gpt2)
+            model.multiply(layer.gate, Vector(), normed, stride, count, gate, row_stride, number);
+        for (size_t t = 0; t < count; ++t) {
+            const size_t at = t * row_stride + rows.first;
+            if (s.gpt2)
+                kernels.gelu(up + at, rows.last - rows.first);
+            else
+                kernels.swiglu(gate + at, up + at, rows.last - rows.first);
+        }
+        model.pool_.barrier();
+        add(layer.down, layer.down_bias, up, row_stride, number);
+        model.pool_.barrier();
+    }
+
+    void head(int number) {
+        const Matrix& matrix = s.tied ? model.embedding_ : model.unembedding_;
+        const size_t first = all ? 0 : count - 1;
+        const float* normed = norm(model.norm_, model.norm_bias_, first, count - first, number);
+        model.multiply(matrix, Vector(), normed, stride, count - first, logits, matrix.padded_rows(),
+                 number);
+    }
+
+    // Norm rows [first, first + number of them) of the residual stream into this thread's input.
+    const float* norm(const Vector& gain, const Vector& bias, size_t first, size_t rows,
+                      int number) {
+        const float* x = model.stream_.as<float>() + first * stride;
+        float* y = model.benches_[size_t(number)].input.as<float>();
+        for (size_t t = 0; t < rows; ++t) {
+            if (s.gpt2)
+                kernels.layer_norm(x + t * stride, gain.data(), bias.data(), s.norm_eps,
+                                   int(s.width), y + t * stride);
+            else
+                kernels.rms_norm(x + t * stride, gain.data(), s.norm_eps, int(s.width),
+                                 y + t * stride);
+        }
+        return y;
+    }
+
+    // Add this thread's rows of the product to the residual stream.
+    void add(const Matrix& matrix, const Vector& bias, const float* input, size_t in_stride,
+             int number) {
+        float* delta = model.delta_.as<float>();
+        float* x = model.stream_.as<float>();
+        const Range mine =
+            model.multiply(matrix, bias, input, in_stride, count, delta, stride, number);
+        for (size_t t = 0; t < count; ++t)
+            for (size_t r = mine.first; r < mine.last; ++r) x[t * stride + r] += delta[t * stride + r];
+    }
+
+    // Put the keys and values of one head into the cache.
+    void remember(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
+                  size_t row_stride) {
+        const size_t dim = s.head_dim, padded = session.padded_dim_;
+        for (size_t t = 0; t < count; ++t) {
+            const size_t place = session.length_ + t;
+            const float* key = rows + t * row_stride + (s.heads + head) * dim;
+            const float* value = key + s.kv_heads * dim;
+            float* kept = session.keys(number_of_layer, head) + place * padded;
+            turn(key, layer.key_norm, place, kept);
+            std::memcpy(session.values(number_of_layer, head) + place * padded, value,
+                        dim * sizeof(float));
+        }
+    }
+
+    // Let the query heads that share a key head gather from what they see.
+    void listen(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
+                size_t row_stride, int number) {
+        const size_t dim = s.head_dim, padded = session.padded_dim_, group = s.heads / s.kv_heads;
+        Bench& bench = model.benches_[size_t(number)];
+        const bool banded = s.band != 0 && number_of_layer % 2 == 1;
+        const float scale = 1.0f / std::sqrt(float(dim));
+        for (size_t h = head * group; h < (head + 1) * group; ++h)
+            for (size_t t = 0; t < count; ++t) {
+                const size_t end = session.length_ + t + 1;
+                const size_t first = banded && end > s.band ? end - s.band : 0;
+                float* query = bench.query.as<float>();
+                float* out = bench.gathered.as<float>();
+                turn(rows + t * row_stride + h * dim, layer.query_norm, end - 1, query);
+                kernels.attend(query, session.keys(number_of_layer, head) + first * padded,
+                               session.values(number_of_layer, head) + first * padded,
+                               int(end - first), int(padded), scale, bench.scores.as<float>(), out);
+                float* heard = model.heard_.as<float>() + t * stride_of(s.heads * dim) + h * dim;
+                std::memcpy(heard, out, dim * sizeof(float));
+            }
+    }
+
+    // Norm a query or a key and turn it by its place, as its family does.
+    void turn(const float* x, const Vector& gain, size_t place, float* y) {
+        const size_t dim = s.head_dim, half = dim / 2;
+        if (gain.empty())
+            std::memcpy(y, x, dim * sizeof(float));
+        else
+            kernels.rms_norm(x, gain.data(), s.norm_eps, int(dim), y);
+        if (s.gpt2) return;
+        for (size_t i = 0; i < half; ++i) {
+            const float angle = float(place) * model.frequencies_[i];
+            const float cosine = std::cos(angle), sine = std::sin(angle);
+            const float first = y[i], second = y[i + half];
+            y[i] = first * cosine - second * sine;
+            y[i + half] = second * cosine + first * sine;
+        }
+    }
+};
+
+void Session::read(const int64_t* tokens, size_t count, bool all, float* logits) {
+    std::lock_guard<std::mutex> alone(model_.busy_);
+    const size_t vocab = this->vocab();
+    if (count == 0) throw std::invalid_argument("no tokens to read");
+    if (count > capacity_ - length_)
+        throw std::invalid_argument(std::to_string(count) + " tokens after " +
+                                    std::to_string(length_) + " in a session of " +
+                                    std::to_string(capacity_));
+    for (size_t t = 0; t < count; ++t)
+        if (tokens[t] < 0 || size_t(tokens[t]) >= vocab)
+            throw std::invalid_argument("token " + std::to_string(tokens[t]) +
+                                        " of a vocabulary of " + std::to_string(vocab));
+    for (Bench& bench : model_.benches_)
+        if (bench.scores_room < capacity_) {
+            bench.scores = Buffer(capacity_ * sizeof(float));
+            bench.scores_room = capacity_;
+        }
+    const Matrix& head = model_.shape_.tied ? model_.embedding_ : model_.unembedding_;
+    const size_t row = head.padded_rows();
+    Buffer rows((all ? std::min(count, kTokensAtOnce) : 1) * row * sizeof(float));
+    for (size_t done = 0; done < count;) {
+        const size_t now = std::min(kTokensAtOnce, count - done);
+        const bool wanted = all || done + now == count;
+        Pass pass{*this, model_, tokens + done, now, all, wanted ? rows.as<float>() : nullptr};
+        model_.pool_.run([&](int number) { pass.work(number); });
+        length_ += now;
+        const size_t kept = all ? now : wanted ? 1 : 0;
+        for (size_t t = 0; t < kept; ++t)
+            std::memcpy(logits + ((all ? done : 0) + t) * vocab, rows.as<float>() + t * row,
+                        vocab * sizeof(float));
+        done += now;
+    }
+}
+
+}  // namespace hanlin

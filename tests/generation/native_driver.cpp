@@ -1,0 +1,131 @@
+// Drives the native core without Python, for sanitizers: every family, format and instruction set,
+// several threads, sessions side by side, and calls that must be refused.
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "core/bandwidth.h"
+#include "core/model.h"
+
+using namespace hanlin;
+
+namespace {
+
+std::mt19937 chance(1);
+
+float number() { return std::uniform_real_distribution<float>(-1.0f, 1.0f)(chance); }
+
+Vector numbers(size_t count) {
+    Vector values(count);
+    for (float& value : values) value = number();
+    return values;
+}
+
+void fill(Matrix& matrix, size_t rows, size_t columns, Format format, int group) {
+    matrix = Matrix(rows, columns, format, group);
+    if (format == Format::fp32 || format == Format::bf16) {
+        const Vector values = numbers(rows * columns);
+        const Source source{reinterpret_cast<const uint8_t*>(values.data()), Number::fp32,
+                            rows, columns, ptrdiff_t(columns), 1};
+        if (!matrix.fill(0, source, 1.0f)) throw std::runtime_error("finite numbers");
+    } else if (format == Format::int8) {
+        std::vector<int8_t> codes(rows * columns);
+        for (int8_t& code : codes) code = int8_t(chance() % 256);
+        matrix.fill_int8(0, rows, codes.data(), numbers(rows).data());
+    } else {
+        std::vector<uint8_t> codes(rows * ((columns + 1) / 2));
+        for (uint8_t& code : codes) code = uint8_t(chance() % 256);
+        const std::vector<uint16_t> halves(rows * matrix.num_groups(), 0x3800);  // 0.5
+        matrix.fill_int4(0, rows, codes.data(), halves.data(), halves.data());
+    }
+}
+
+void expect_refusal(const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const std::invalid_argument&) {
+        return;
+    }
+    throw std::runtime_error("something was not refused");
+}
+
+void complete(Model& model, Format format, int group) {
+    const Shape& s = model.shape();
+    const size_t rows = (s.heads + 2 * s.kv_heads) * s.head_dim;
+    fill(model.matrix("embedding"), s.vocab, s.width, format, group);
+    model.vector("norm.weight") = numbers(s.width);
+    if (s.gpt2) {
+        fill(model.matrix("positions"), s.context, s.width, format, group);
+        model.vector("norm.bias") = numbers(s.width);
+    } else {
+        model.set_rotary(numbers(s.head_dim / 2));
+    }
+    if (!s.tied) fill(model.matrix("unembedding"), s.vocab, s.width, format, group);
+    for (size_t layer = 0; layer < s.layers; ++layer) {
+        const std::string root = "blocks." + std::to_string(layer) + ".";
+        fill(model.matrix(root + "attention.qkv"), rows, s.width, format, group);
+        fill(model.matrix(root + "attention.output"), s.width, s.heads * s.head_dim, format, group);
+        fill(model.matrix(root + "mlp.up"), s.inner, s.width, format, group);
+        fill(model.matrix(root + "mlp.down"), s.width, s.inner, format, group);
+        model.vector(root + "attention_norm.weight") = numbers(s.width);
+        model.vector(root + "mlp_norm.weight") = numbers(s.width);
+        if (s.gpt2) {
+            for (const char* name : {"attention_norm", "mlp_norm", "attention.output", "mlp.down"})
+                model.vector(root + name + ".bias") = numbers(s.width);
+            model.vector(root + "mlp.up.bias") = numbers(s.inner);
+            model.vector(root + "attention.qkv.bias") = numbers(rows);
+        } else {
+            fill(model.matrix(root + "mlp.gate"), s.inner, s.width, format, group);
+            model.vector(root + "attention.query_norm.weight") = numbers(s.head_dim);
+            model.vector(root + "attention.key_norm.weight") = numbers(s.head_dim);
+        }
+    }
+}
+
+void drive(const Shape& shape, Format format, int group, int threads, const std::string& isa) {
+    Model model(shape, threads, isa);
+    expect_refusal([&] { Session(model, 8); });
+    expect_refusal([&] { model.matrix("abacus"); });
+    expect_refusal([&] { model.seal(); });
+    complete(model, format, group);
+    model.seal();
+    expect_refusal([&] { Session(model, shape.context + 1); });
+    const auto write = [&] {
+        Session session(model, shape.context);
+        const std::vector<int64_t> prompt(37, 3);
+        std::vector<float> logits(prompt.size() * shape.vocab);
+        session.read(prompt.data(), prompt.size(), true, logits.data());
+        session.rewind(20);
+        for (int64_t token = 0; token < 8; ++token) session.read(&token, 1, false, logits.data());
+        const int64_t wrong[] = {-1, int64_t(shape.vocab)};
+        for (const int64_t& token : wrong)
+            expect_refusal([&] { session.read(&token, 1, false, logits.data()); });
+        expect_refusal([&] { session.read(prompt.data(), 0, false, logits.data()); });
+        expect_refusal([&] { session.read(prompt.data(), prompt.size(), false, logits.data()); });
+        expect_refusal([&] { session.rewind(29); });
+    };
+    std::thread other(write);
+    write();
+    other.join();
+}
+
+}  // namespace
+
+int main() {
+    const Shape gpt2{67, 48, 40, 2, 4, 4, 10, 90, true, false, 5, 1e-5f};
+    const Shape qwen3{67, 48, 40, 3, 4, 2, 12, 72, false, true, 0, 1e-6f};
+    for (const Shape& shape : {gpt2, qwen3})
+        for (Format format : {Format::fp32, Format::bf16, Format::int8, Format::int4})
+            for (int threads : {1, 3})
+                for (const char* isa : {"auto", "portable"})
+                    drive(shape, format, threads == 1 ? 32 : 128, threads, isa);
+    expect_refusal([] { Matrix(0, 8, Format::fp32, 64); });
+    expect_refusal([] { Matrix(8, 8, Format::int4, 48); });
+    expect_refusal([&] { Model(Shape{}, 1, "auto"); });
+    expect_refusal([&] { Model(gpt2, 0, "auto"); });
+    expect_refusal([&] { Model(gpt2, 1, "abacus"); });
+    std::printf("%s\n", read_bandwidth(20, 2, 2) > 0 ? "done" : "no bandwidth");
+}
