@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hanlin.generation.counts import Statistics
-    from hanlin.generation.draft import Completion, FinishReason
+    from hanlin.generation.draft import Completion, FinishReason, TokenLogprob
     from hanlin.generation.engine import Engine, Prompt
     from hanlin.generation.job import Job
-    from hanlin.generation.logprobs import TokenLogprob
     from hanlin.generation.proposers import LookupProposer, ModelProposer, Proposal, Proposer
     from hanlin.generation.sampling import TokenHistory, sample_token
     from hanlin.generation.scheduler import Scheduler
@@ -60,7 +59,7 @@ _PLACES = {
     "Statistics": "hanlin.generation.counts",
     "TextStream": "hanlin.generation.stream",
     "TokenHistory": "hanlin.generation.sampling",
-    "TokenLogprob": "hanlin.generation.logprobs",
+    "TokenLogprob": "hanlin.generation.draft",
     "sample_token": "hanlin.generation.sampling",
 }
 

@@ -8,12 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hanlin.generation.logprobs import TokenLogprob
 from hanlin.generation.stream import TextStream
 
-__all__ = ["Completion", "Draft", "FinishReason"]
+__all__ = ["Completion", "Draft", "FinishReason", "TokenLogprob"]
 
 FinishReason = Literal["stop", "length", "cancelled", "deadline"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token with its bytes and its log-probability in nats."""
+
+    id: int
+    text: str
+    """The bytes as text; U+FFFD where they are only a part of a character."""
+    bytes: list[int]
+    """The bytes as numbers; those of several tokens make up a character."""
+    logprob: float
+    top: list[TokenLogprob] = field(default_factory=list)
+    """The likeliest tokens at this place, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from torch import Tensor
 from hanlin.config import SamplingConfig, SearchConfig
 from hanlin.errors import TokenizerError, UserError
 from hanlin.generation.best import best_of
-from hanlin.generation.draft import Completion, Draft
+from hanlin.generation.draft import Completion, Draft, TokenLogprob
 from hanlin.generation.guidance import Guidance
-from hanlin.generation.logprobs import TokenLogprob, note_logprobs
+from hanlin.generation.logprobs import note_logprobs
 from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import draw
 from hanlin.generation.scoring import score_tokens

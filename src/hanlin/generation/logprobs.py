@@ -5,28 +5,13 @@ python -m hanlin.generation.logprobs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor
 
+from hanlin.generation.draft import TokenLogprob
 from hanlin.generation.vocabulary import Vocabulary
 
-__all__ = ["TokenLogprob", "note_logprobs"]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """A token with its bytes and its log-probability in nats."""
-
-    id: int
-    text: str
-    """The bytes as text; U+FFFD where they are only a part of a character."""
-    bytes: list[int]
-    """The bytes as numbers; those of several tokens make up a character."""
-    logprob: float
-    top: list[TokenLogprob] = field(default_factory=list)
-    """The likeliest tokens at this place, the likeliest first."""
+__all__ = ["note_logprobs"]
 
 
 def note_logprobs(
