@@ -82,9 +82,9 @@ def test_the_swap_test_sees_whether_order_leads(parrot: Callable[..., Any]) -> N
             else "鱼<|summary|>"
         )
 
-    assert Summarize().measure(parrot(obedient), [CAT]).figures["swap_followed"] == 1
+    assert Summarize().measure(parrot(obedient), [CAT]).figures["swapped"]["followed"] == 1
     stubborn = parrot(lambda prompt: "小猫看鱼。" if "<|summary|>" in prompt else "鱼<|summary|>")
-    assert Summarize().measure(stubborn, [CAT]).figures["swap_followed"] == 0
+    assert Summarize().measure(stubborn, [CAT]).figures["swapped"]["followed"] == 0
 
 
 @pytest.mark.parametrize(("order", "tau"), [([0, 2, 1], 1 / 3), ([3, 2, 1, 0], -1), ([1], None)])

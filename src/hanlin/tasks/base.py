@@ -117,6 +117,13 @@ class Task(ABC, Generic[E]):
         """Return the examples that a story of the toy world gives; none unless defined."""
         return ()
 
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[E]:
+        """Return examples of a story that training takes beside those of `invent`.
+
+        None of them is held out: what is measured stays what `invent` gives.
+        """
+        return ()
+
     def language(self, example: E) -> str:
         """Return the language that an example is counted under; one group unless defined."""
         return "all"

@@ -142,7 +142,9 @@ def _invent(task: Task[Any], world: WorldConfig) -> Iterator[Any]:
     for language in world.languages:
         rng = random.Random(f"{world.seed}/{task.name}/{language}")
         for _ in range(world.stories):
-            yield from task.invent(generate_story(rng), language, rng)
+            story = generate_story(rng)
+            yield from task.invent(story, language, rng)
+            yield from task.drill(story, language, rng)
 
 
 def _hold_out_stories(

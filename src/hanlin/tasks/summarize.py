@@ -3,10 +3,12 @@
     document <|keywords|> k1 <|sep|> k2 <|summary|> text
 
 All after `<|keywords|>` is learnt, so that the model can plan by itself or be given the plan
-(entity chains: Narayan et al. 2021, TACL; user keywords: He et al. 2020, arXiv 2012.04281). In
-training the keywords stand in the order in which the summary first names them, which is what lets
-their order lead it. Words of a plan that the document does not hold are struck out before the
-summary is written.
+(entity chains: Narayan et al. 2021, TACL; user keywords: He et al. 2020, arXiv 2012.04281). The
+keywords stand in the order in which the summary first names them. That alone does not teach a model
+to follow another order: it learns to say what is usual. So each story of the toy world is given
+twice, once as it is, and once with keywords as a reader might change them and a summary told along
+these; there the plan is only read, so that the model's own plans stay as they are. Words of a plan
+that the document does not hold are struck out before the summary is written.
 
     python -m hanlin.tasks.summarize
 """
@@ -22,15 +24,11 @@ from typing import TYPE_CHECKING
 from hanlin.config import SamplingConfig
 from hanlin.evaluation import rouge
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, greedy, write_answers
-from hanlin.tasks.keywords import (
-    find_keywords,
-    keep_present,
-    kendall_tau,
-    mention_order,
-    shared_keywords,
-)
+from hanlin.tasks.following import events_told, measure_following
+from hanlin.tasks.keywords import find_keywords, keep_present, shared_keywords
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language, short_language
+from hanlin.text.world import edit_keywords, event_wordings, retell
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -51,6 +49,10 @@ class Abstract:
     keywords: tuple[str, ...]
     """In the order in which the summary names them."""
     language: str
+    events: tuple[frozenset[str], ...] = ()
+    """Of a toy-world story, the wordings of each event that the summary tells."""
+    given: bool = False
+    """Whether the keywords are a reader's, which the model has not to plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +83,37 @@ class Summarize(Task[Abstract]):
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Abstract]:
         """Return a story of the toy world with its summary."""
-        words = story.keywords(language)
-        return [Abstract(story.text(language), story.summary(language), words, language)]
+        words, events = story.keywords(language), event_wordings(story, language)
+        return [Abstract(story.text(language), story.summary(language), words, language, events)]
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Abstract]:
+        """Return the story with keywords as a reader might change them, and its summary along."""
+        words = edit_keywords(story, language, rng)
+        summary = retell(story, words, language)
+        return [Abstract(story.text(language), summary, words, language, given=True)] * bool(summary)
 
     def language(self, example: Abstract) -> str:
         """Return the document's language."""
         return example.language
 
     def encode(self, example: Abstract, tokenizer: Tokenizer) -> Encoded:
-        """Return document, keywords and summary; all after `<|keywords|>` is learnt."""
+        """Return document, keywords and summary; the keywords are learnt unless they are given."""
+        document = _document_ids(tokenizer, example.document)
         plan = _plan_ids(tokenizer, example.keywords)
-        answer = [*plan, *tokenizer.encode(example.summary), tokenizer.eot_id]
-        return Encoded.of(_document_ids(tokenizer, example.document), answer)
+        summary = [*tokenizer.encode(example.summary), tokenizer.eot_id]
+        if example.given:
+            return Encoded.of([*document, *plan], summary)
+        return Encoded.of(document, [*plan, *summary])
 
     def measure(self, engine: Engine, examples: Sequence[Abstract]) -> Measured:
-        """Return ROUGE of its own plans, and how it follows given ones, also when swapped."""
+        """Return ROUGE of its own plans, and how it follows given ones, also when reversed."""
         plans = _write_plans(engine, examples)
         own = _write(engine, examples, [plan.keywords for plan in plans])
-        given = _write(engine, examples, [example.keywords for example in examples])
-        swapped_words = [example.keywords[::-1] for example in examples]
-        swapped = _write(engine, examples, swapped_words)
+        natural = [example.keywords for example in examples]
+        given = _write(engine, examples, natural)
+        reversed_words = [words[::-1] for words in natural]
+        swapped = _write(engine, examples, reversed_words)
+        events = [example.events for example in examples]
         references = [example.summary for example in examples]
         lead = [_first_sentence(example.document) for example in examples]
         chosen = sum(len(plan.keywords) + len(plan.invented) for plan in plans)
@@ -108,14 +121,18 @@ class Summarize(Task[Abstract]):
             "examples": len(examples),
             "exact": fmean(a == b for a, b in zip(own, references, strict=True)),
             **_rouge(own, examples),
+            **events_told(own, events),
             "invented_keywords": sum(len(p.invented) for p in plans) / chosen if chosen else None,
             "given": {
                 **_rouge(given, examples),
-                "coverage": _coverage(given, [example.keywords for example in examples]),
-                "kendall_tau": _tau(given, [example.keywords for example in examples]),
+                **measure_following(given, natural),
+                **events_told(given, events),
             },
-            "swap_followed": _followed(swapped, swapped_words),
-            "controls": {"first_sentence": _rouge(lead, examples)},
+            "swapped": {
+                **measure_following(swapped, reversed_words),
+                **events_told(swapped, events),
+            },
+            "controls": {"first_sentence": {**_rouge(lead, examples), **events_told(lead, events)}},
         }
         return Measured(figures, own, references)
 
@@ -205,33 +222,6 @@ def _rouge(texts: Sequence[str], examples: Sequence[Abstract]) -> dict[str, floa
         for text, example in zip(texts, examples, strict=True)
     ]
     return {name: fmean(score[name] for score in scores) for name in scores[0]}
-
-
-def _coverage(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return the share of the planned words that the summaries name."""
-    planned = sum(map(len, plans))
-    named = sum(len(keep_present(p, text)) for text, p in zip(texts, plans, strict=True))
-    return named / planned if planned else None
-
-
-def _tau(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return the mean Kendall tau of planned order and order of first mention."""
-    found = [
-        tau
-        for text, plan in zip(texts, plans, strict=True)
-        if (tau := kendall_tau(mention_order(plan, text))) is not None
-    ]
-    return fmean(found) if found else None
-
-
-def _followed(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return how many of the summaries that name two words follow a swapped plan on the whole."""
-    found = [
-        tau > 0
-        for text, plan in zip(texts, plans, strict=True)
-        if (tau := kendall_tau(mention_order(plan, text))) is not None
-    ]
-    return fmean(found) if found else None
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from hanlin.text.world.casting import Split
 from hanlin.text.world.checker import Structure, Verdict, check
 from hanlin.text.world.entities import Language
 from hanlin.text.world.mutation import MUTATIONS, Mutation, mutate
+from hanlin.text.world.retelling import edit_keywords, event_wordings, retell
 from hanlin.text.world.state import Event
 from hanlin.text.world.story import Story, generate_story, write_stories
 from hanlin.text.world.tasks import Figure, Request
@@ -27,7 +28,10 @@ __all__ = [
     "Structure",
     "Verdict",
     "check",
+    "edit_keywords",
+    "event_wordings",
     "generate_story",
     "mutate",
+    "retell",
     "write_stories",
 ]
