@@ -12,7 +12,7 @@ import pytest
 from hanlin.errors import DataError
 from hanlin.tasks import Record
 from hanlin.tasks.translate import Pair, Translate
-from hanlin.text.world import Story
+from hanlin.text.world import Story, same_sentences
 from hanlin.tokenizers import Tokenizer
 
 from .conftest import taught
@@ -42,7 +42,10 @@ def test_who_knows_it_by_heart_scores_in_full(
     task, rng = Translate(), random.Random(1)
     pairs = [pair for story in stories for pair in task.invent(story, "zh", rng)]
     figures = task.measure(parrot(taught(task, pairs, bpe)), pairs).figures
-    assert figures["exact"] == figures["equivalent"] == figures["right_language"] == 1
+    assert figures["exact"] == figures["right_language"] == 1
+    assert figures["sentences"]["right"] == figures["stories"]["right"] == 1
+    assert figures["stories"]["examples"] == len(stories)
+    assert figures["sentences"]["examples"] > 4 * len(stories)
     assert figures["bleu"] == pytest.approx(100)
     assert figures["chrf"] == pytest.approx(100)
     assert figures["controls"]["copy"]["bleu"] < 5
@@ -57,9 +60,25 @@ def test_the_same_events_in_other_words_are_equivalent_but_not_exact(
         for wording in range(50)
         if (text := replace(story, wording=wording).text("en")) != story.text("en")
     )
-    pair = Pair(story.text("zh"), story.text("en"), "en", story.structure)
+    pair = Pair(story.text("zh"), story.text("en"), "en", "story")
     figures = Translate().measure(parrot(lambda _: reworded), [pair]).figures
-    assert figures["exact"] == 0
-    assert figures["equivalent"] == 1
+    assert figures["exact"] == figures["stories"]["exact"] == 0
+    assert figures["stories"]["right"] == figures["sentences"]["right"] == 1
     other = Translate().measure(parrot(lambda _: stories[1].text("en")), [pair]).figures
-    assert other["equivalent"] == 0
+    assert other["stories"]["right"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("Ming gave Hong the ball. In the park, Li saw a cat.", [True, True]),
+        ("Ming gave Hong the ball.", [True, False]),
+        ("Ming gave Hong the red ball. In the park, Li saw a cat", [False, False]),
+        ("Ming gave the ball to Hong. In the yard, Li noticed a cat.", [True, False]),
+        ("Ming gave the ball to Hong. In the park, Li saw a cat. Ming slept.", [True, True, False]),
+        ("", [False, False]),
+    ],
+)
+def test_sentences_are_judged_one_by_one(text: str, right: list[bool]) -> None:
+    reference = "Ming gave the ball to Hong. In the park, Li saw a cat."
+    assert same_sentences(text, reference, "en", story=False) == right

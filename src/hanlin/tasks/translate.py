@@ -2,8 +2,9 @@
 
     <|zh2en|> source <|target|> target          <|en2zh|> source <|target|> target
 
-A translation of a toy-world story is right if it is word for word the reference, or if the checker
-reads the same events out of it.
+A sentence of the toy world is rightly translated if it is word for word that of the reference, or if
+the world's grammar reads the same event out of it, colours and counts included. Sentences are
+counted one by one, and whole stories apart from them: a story is right if every sentence is.
 
     python -m hanlin.tasks.translate
 """
@@ -20,7 +21,7 @@ from hanlin.evaluation import bleu, chrf
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import Structure, check
+from hanlin.text.world import same_sentences
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -42,8 +43,8 @@ class Pair:
     source: str
     target: str
     to: Side
-    structure: Structure | None = None
-    """The events of a toy-world story, where the text is one."""
+    kind: Literal["story", "summary"] | None = None
+    """What of the toy world it is, if it is of it."""
 
 
 class Translate(Task[Pair]):
@@ -61,8 +62,8 @@ class Translate(Task[Pair]):
         """Return a story of the toy world, and its summary, from one language to the other."""
         to = _OTHER[language]
         return [
-            Pair(story.summary(language), story.summary(to), to),
-            Pair(story.text(language), story.text(to), to, story.structure),
+            Pair(story.summary(language), story.summary(to), to, "summary"),
+            Pair(story.text(language), story.text(to), to, "story"),
         ]
 
     def language(self, example: Pair) -> str:
@@ -75,7 +76,7 @@ class Translate(Task[Pair]):
         return Encoded.of(source_prompt(tokenizer, example.source, example.to), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Pair]) -> Measured:
-        """Return BLEU and chrF2, and how many are exact or of the same events."""
+        """Return BLEU and chrF2, and how many sentences and stories are exact or say the same."""
         tokenizer, to = engine.tokenizer, examples[0].to
         prompts = [source_prompt(tokenizer, example.source, example.to) for example in examples]
         references = [example.target for example in examples]
@@ -86,7 +87,7 @@ class Translate(Task[Pair]):
         figures: dict[str, Any] = {
             "examples": len(examples),
             "exact": fmean(text == reference for text, reference in pairs),
-            **_stories(texts, examples),
+            **_world(texts, examples),
             "bleu": bleu(pairs, to),
             "chrf": chrf(pairs),
             "right_language": fmean(
@@ -108,14 +109,24 @@ def source_prompt(tokenizer: Tokenizer, source: str, to: Side) -> list[int]:
     return [tokenizer.eot_id, marks[_MARKS[to]], *tokenizer.encode(source), marks["<|target|>"]]
 
 
-def _stories(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
-    """Return how many stories are told with the same events, where there are stories."""
-    same = [
-        text == example.target or check(text, example.to).structure == example.structure
-        for text, example in zip(texts, examples, strict=True)
-        if example.structure is not None
-    ]
-    return {"stories": len(same), "equivalent": fmean(same)} if same else {}
+def _world(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
+    """Return how many sentences, and how many whole stories, of the toy world are right."""
+    sentences: list[bool] = []
+    stories: list[tuple[bool, bool]] = []
+    for text, example in zip(texts, examples, strict=True):
+        if example.kind is None:
+            continue
+        same = same_sentences(text, example.target, example.to, story=example.kind == "story")
+        sentences += same
+        if example.kind == "story":
+            stories.append((text == example.target, all(same)))
+    if not sentences:
+        return {}
+    found = {"sentences": {"examples": len(sentences), "right": fmean(sentences)}}
+    if stories:
+        exact, right = map(fmean, zip(*stories, strict=True))
+        found["stories"] = {"examples": len(stories), "exact": exact, "right": right}
+    return found
 
 
 if __name__ == "__main__":

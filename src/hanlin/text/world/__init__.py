@@ -10,6 +10,7 @@ from __future__ import annotations
 from hanlin.text.world.casting import Split
 from hanlin.text.world.checker import Structure, Verdict, check
 from hanlin.text.world.entities import Language
+from hanlin.text.world.equivalence import same_sentences
 from hanlin.text.world.mutation import MUTATIONS, Mutation, mutate
 from hanlin.text.world.retelling import edit_keywords, event_wordings, retell
 from hanlin.text.world.state import Event
@@ -33,5 +34,6 @@ __all__ = [
     "generate_story",
     "mutate",
     "retell",
+    "same_sentences",
     "write_stories",
 ]
