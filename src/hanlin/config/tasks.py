@@ -23,6 +23,9 @@ class TaskConfig(Strict):
     """The toy world in place of a path: which stories the examples are made from."""
     file: str = ""
     """A Python file of your own that defines the task as `TASK`; it is run, so trust it."""
+    on_error: Literal["refuse", "skip"] = "refuse"
+    """What a record of `path` that cannot be used does: it stops the run before anything is
+    learnt, or it is left out, which is counted and reported."""
     weight: float = Field(default=1.0, gt=0)
     """How often it is seen, relative to what its size and the temperature give it."""
     cap: int = Field(default=65_536, ge=1)

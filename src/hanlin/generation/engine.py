@@ -14,6 +14,7 @@ where the model's context is full. Control tokens are never part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,6 +60,14 @@ class Engine:
         self.tokenizer = tokenizer
         self._control = frozenset(tokenizer.control.values())
         self._ends = {tokenizer.eot_id, tokenizer.control.get("<|im_end|>", tokenizer.eot_id)}
+
+    def ending_at(self, *names: str) -> Engine:
+        """Return the same engine, whose texts end at further control tokens too."""
+        other = copy(self)
+        other._ends = self._ends | {
+            self.tokenizer.control[name] for name in names if name in self.tokenizer.control
+        }
+        return other
 
     def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Completion:
         """Return a continuation of a text or of token ids; an empty one begins a new document.

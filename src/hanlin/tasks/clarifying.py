@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.tasks.base import Measured, answer_limit, write_answers
-from hanlin.tasks.dialogue import ASK_ABOVE, Talk, ask_probability, opened_prompt, turn_prompt
+from hanlin.tasks.dialogue import (
+    ASK_ABOVE,
+    Talk,
+    ask_probability,
+    opened_prompt,
+    read_turn,
+    turn_prompt,
+)
+from hanlin.tasks.offering import measure_offers
 from hanlin.tasks.sources import Message
 from hanlin.text.world import Request
 
@@ -42,6 +50,8 @@ class _Game:
     first: float = 0.0
     """The probability of asking at the first turn."""
     questions: list[str] = field(default_factory=list)
+    opening: tuple[list[int], list[int]] = field(default=([], []))
+    """The prompt of the first turn and the tokens that were written."""
     reply: str = ""
     turns: int = 0
 
@@ -49,7 +59,10 @@ class _Game:
 def measure_requests(
     engine: Engine, talks: Sequence[Talk], *, threshold: float = ASK_ABOVE
 ) -> Measured:
-    """Return ask F1, the share of right questions, and satisfied users beside both controls."""
+    """Return ask F1, the share of right questions, and satisfied users beside both controls.
+
+    What could be offered is measured behind the first turns that decided rightly.
+    """
     games = _play(engine, talks, "model", threshold)
     missing = [game.request.missing is not None for game in games]
     asked = [game.first >= threshold for game in games]
@@ -66,6 +79,7 @@ def measure_requests(
         "asked_in_vain": _share(a for a, m in zip(asked, missing, strict=True) if not m),
         "right_fact": sum(right) / sum(missing) if any(missing) else None,
         **_outcome(games),
+        **_offered(engine, games, threshold),
         "controls": {name: _outcome(_play(engine, talks, name, threshold)) for name in controls},
     }
     replies = [game.reply for game in games]
@@ -128,8 +142,9 @@ def _turn(
     said = [text for game in games for text in (game.request.question, game.request.answer)]
     written = write_answers(engine, opened, answer_limit(tokenizer, said))
     live = []
-    for (game, _), ask, ids in zip(playing, asks, written, strict=True):
-        text = tokenizer.decode(ids).strip()
+    for (game, _), prompt, ask, ids in zip(playing, opened, asks, written, strict=True):
+        text, _ = read_turn(tokenizer, ids)
+        game.opening = game.opening if turn else (prompt, ids)
         if not ask:
             game.reply = text
             continue
@@ -149,6 +164,16 @@ def _user(game: _Game, question: str) -> str:
 
 def _forced(policy: Policy, turn: int) -> bool:
     return policy == "always_ask" and turn == 0
+
+
+def _offered(engine: Engine, games: Sequence[_Game], threshold: float) -> dict[str, Any]:
+    right = [
+        game
+        for game in games
+        if game.turns and (game.first >= threshold) == (game.request.missing is not None)
+    ]
+    openings, requests = [game.opening for game in right], [game.request for game in right]
+    return dict(measure_offers(engine, openings, requests))
 
 
 def _outcome(games: Sequence[_Game]) -> dict[str, float]:

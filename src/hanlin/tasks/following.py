@@ -1,12 +1,12 @@
 """How well summaries follow the keywords that led them.
 
-    coverage      share of the planned words that the summaries name
-    kendall_tau   of planned order and order of first mention, where two words are named; the mean
-    followed      share of summaries whose tau is above 0, naming fewer than two words counts as no
-    in_order      share of summaries that name every planned word, in exactly the planned order
-    events        share of the events of a toy-world summary that are told, in any of their wordings
+coverage      share of the planned words that the summaries name
+kendall_tau   of planned order and order of first mention, where two words are named; the mean
+followed      share of summaries whose tau is above 0, naming fewer than two words counts as no
+in_order      share of summaries that name every planned word, in exactly the planned order
+events        share of the events of a toy-world summary that are told, in any of their wordings
 
-    python -m hanlin.tasks.following
+python -m hanlin.tasks.following
 """
 
 from __future__ import annotations

@@ -18,16 +18,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
-from hanlin.evaluation import rouge
-from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, greedy, write_answers
-from hanlin.tasks.following import events_told, measure_following
+from hanlin.tasks.base import Encoded, Measured, Task, greedy
 from hanlin.tasks.keywords import find_keywords, keep_present, shared_keywords
+from hanlin.tasks.languages import known_language
+from hanlin.tasks.parts import split_document
 from hanlin.tasks.sources import Record
-from hanlin.text import find_language, short_language
 from hanlin.text.world import edit_keywords, event_wordings, retell
 
 if TYPE_CHECKING:
@@ -35,9 +33,20 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Abstract", "Plan", "Summarize", "write_plan", "write_summary"]
+__all__ = [
+    "PLAN_TOKENS",
+    "Abstract",
+    "Plan",
+    "Summarize",
+    "document_ids",
+    "plan_ids",
+    "read_plan",
+    "split_for",
+    "write_plan",
+    "write_summary",
+]
 
-_PLAN_TOKENS = 48
+PLAN_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Summarize(Task[Abstract]):
     def read(self, record: Record) -> Iterable[Abstract]:
         """Return the example of a record with `text`, `summary` and maybe `keywords`."""
         document, summary = record.text("text"), record.text("summary")
-        language = short_language(find_language(document))
+        language = known_language(document, record.place)
         if "keywords" in record:
             keywords = keep_present(record.texts("keywords"), document)
         else:
@@ -90,7 +99,9 @@ class Summarize(Task[Abstract]):
         """Return the story with keywords as a reader might change them, and its summary along."""
         words = edit_keywords(story, language, rng)
         summary = retell(story, words, language)
-        return [Abstract(story.text(language), summary, words, language, given=True)] * bool(summary)
+        return [Abstract(story.text(language), summary, words, language, given=True)] * bool(
+            summary
+        )
 
     def language(self, example: Abstract) -> str:
         """Return the document's language."""
@@ -98,8 +109,8 @@ class Summarize(Task[Abstract]):
 
     def encode(self, example: Abstract, tokenizer: Tokenizer) -> Encoded:
         """Return document, keywords and summary; the keywords are learnt unless they are given."""
-        document = _document_ids(tokenizer, example.document)
-        plan = _plan_ids(tokenizer, example.keywords)
+        document = document_ids(tokenizer, example.document)
+        plan = plan_ids(tokenizer, example.keywords)
         summary = [*tokenizer.encode(example.summary), tokenizer.eot_id]
         if example.given:
             return Encoded.of([*document, *plan], summary)
@@ -107,42 +118,29 @@ class Summarize(Task[Abstract]):
 
     def measure(self, engine: Engine, examples: Sequence[Abstract]) -> Measured:
         """Return ROUGE of its own plans, and how it follows given ones, also when reversed."""
-        plans = _write_plans(engine, examples)
-        own = _write(engine, examples, [plan.keywords for plan in plans])
-        natural = [example.keywords for example in examples]
-        given = _write(engine, examples, natural)
-        reversed_words = [words[::-1] for words in natural]
-        swapped = _write(engine, examples, reversed_words)
-        events = [example.events for example in examples]
-        references = [example.summary for example in examples]
-        lead = [_first_sentence(example.document) for example in examples]
-        chosen = sum(len(plan.keywords) + len(plan.invented) for plan in plans)
-        figures = {
-            "examples": len(examples),
-            "exact": fmean(a == b for a, b in zip(own, references, strict=True)),
-            **_rouge(own, examples),
-            **events_told(own, events),
-            "invented_keywords": sum(len(p.invented) for p in plans) / chosen if chosen else None,
-            "given": {
-                **_rouge(given, examples),
-                **measure_following(given, natural),
-                **events_told(given, events),
-            },
-            "swapped": {
-                **measure_following(swapped, reversed_words),
-                **events_told(swapped, events),
-            },
-            "controls": {"first_sentence": {**_rouge(lead, examples), **events_told(lead, events)}},
-        }
-        return Measured(figures, own, references)
+        from hanlin.tasks.summaries import measure_summaries
+
+        return measure_summaries(engine, examples)
+
+
+def split_for(engine: Engine, document: str) -> list[str]:
+    """Cut a document into parts that leave room for a plan and a summary in the context."""
+    context = engine.model.config.context_length
+    most = context - min(PLAN_TOKENS, context // 4) - context // 4 - 2
+
+    def length(text: str) -> int:
+        return len(engine.tokenizer.encode(text))
+
+    parts = [part.strip() for part in split_document(document, most, length)]
+    return [part for part in parts if part]
 
 
 def write_plan(engine: Engine, document: str, language: str) -> Plan:
     """Return the keywords that a model plans a document's summary with."""
     tokenizer = engine.tokenizer
-    prompt = _document_ids(tokenizer, document)
-    done = engine.generate(prompt, greedy(_PLAN_TOKENS))
-    return _read_plan(tokenizer, done.ids, document, language)
+    prompt = document_ids(tokenizer, document)
+    done = engine.generate(prompt, greedy(PLAN_TOKENS))
+    return read_plan(tokenizer, done.ids, document, language)
 
 
 def write_summary(
@@ -150,48 +148,27 @@ def write_summary(
 ) -> str:
     """Return a summary that follows a plan."""
     tokenizer = engine.tokenizer
-    prompt = [*_document_ids(tokenizer, document), *_plan_ids(tokenizer, keywords)]
+    prompt = [*document_ids(tokenizer, document), *plan_ids(tokenizer, keywords)]
     return engine.generate(prompt, sampling).text.strip()
 
 
-def _write_plans(engine: Engine, examples: Sequence[Abstract]) -> list[Plan]:
-    tokenizer = engine.tokenizer
-    prompts = [_document_ids(tokenizer, example.document) for example in examples]
-    written = write_answers(engine, prompts, _PLAN_TOKENS)
-    return [
-        _read_plan(tokenizer, ids, example.document, example.language)
-        for ids, example in zip(written, examples, strict=True)
-    ]
-
-
-def _write(
-    engine: Engine, examples: Sequence[Abstract], plans: Sequence[Sequence[str]]
-) -> list[str]:
-    tokenizer = engine.tokenizer
-    prompts = [
-        [*_document_ids(tokenizer, example.document), *_plan_ids(tokenizer, plan)]
-        for example, plan in zip(examples, plans, strict=True)
-    ]
-    room = engine.model.config.context_length
-    # A plan of the model's own may be longer than the one that the example fitted a row with.
-    limit = answer_limit(tokenizer, (example.summary for example in examples))
-    written = iter(write_answers(engine, [p for p in prompts if len(p) < room], limit))
-    return [tokenizer.decode(next(written)).strip() if len(p) < room else "" for p in prompts]
-
-
-def _document_ids(tokenizer: Tokenizer, document: str) -> list[int]:
+def document_ids(tokenizer: Tokenizer, document: str) -> list[int]:
+    """Return what stands before a plan."""
     return [tokenizer.eot_id, *tokenizer.encode(document), tokenizer.control["<|keywords|>"]]
 
 
-def _plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
+def plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
+    """Return a plan up to where the summary begins."""
     ids: list[int] = []
     for number, word in enumerate(keywords):
         ids += [tokenizer.control["<|sep|>"]] if number else []
-        ids += tokenizer.encode(word)
+        # In a sentence an English word has a space before it, which is a part of its first token.
+        # Only so is it the same token that the document has, and not another spelling to learn.
+        ids += tokenizer.encode(f" {word}" if word.isascii() else word)
     return [*ids, tokenizer.control["<|summary|>"]]
 
 
-def _read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language: str) -> Plan:
+def read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language: str) -> Plan:
     """Read a plan from what was written; without any word of the document, count its words."""
     ends = {tokenizer.control["<|summary|>"]}
     separator = tokenizer.control["<|sep|>"]
@@ -207,21 +184,6 @@ def _read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language
     kept = keep_present(texts, document)
     invented = tuple(text for text in texts if not keep_present([text], document))
     return Plan(kept or find_keywords(document, language), invented)
-
-
-def _first_sentence(document: str) -> str:
-    for place, character in enumerate(document):
-        if character in "。！？!?" or document[place : place + 2] in (". ", ".\n"):
-            return document[: place + 1]
-    return document
-
-
-def _rouge(texts: Sequence[str], examples: Sequence[Abstract]) -> dict[str, float]:
-    scores = [
-        rouge(text, example.summary, example.language)
-        for text, example in zip(texts, examples, strict=True)
-    ]
-    return {name: fmean(score[name] for score in scores) for name in scores[0]}
 
 
 if __name__ == "__main__":

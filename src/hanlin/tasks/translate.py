@@ -2,9 +2,9 @@
 
     <|zh2en|> source <|target|> target          <|en2zh|> source <|target|> target
 
-A sentence of the toy world is rightly translated if it is word for word that of the reference, or if
-the world's grammar reads the same event out of it, colours and counts included. Sentences are
-counted one by one, and whole stories apart from them: a story is right if every sentence is.
+A sentence of the toy world is right if it is word for word that of the reference, or if the world's
+grammar reads the same event out of it, colours and counts included. Sentences are counted one by
+one, and whole stories apart from them: a story is right if every sentence is.
 
     python -m hanlin.tasks.translate
 """
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.evaluation import bleu, chrf
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
+from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import same_sentences
+from hanlin.text.world import same_sentences, split_story
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -34,6 +35,8 @@ Side = Literal["zh", "en"]
 _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
+_SENTENCES = 3
+"""Sentences of a story that are learnt by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Translate(Task[Pair]):
     def read(self, record: Record) -> Iterable[Pair]:
         """Return both directions of a record with `zh` and `en`."""
         zh, en = record.text("zh"), record.text("en")
+        check_columns(zh, en, record.place)
         return [Pair(zh, en, "en"), Pair(en, zh, "zh")]
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
@@ -65,6 +69,13 @@ class Translate(Task[Pair]):
             Pair(story.summary(language), story.summary(to), to, "summary"),
             Pair(story.text(language), story.text(to), to, "story"),
         ]
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
+        """Return some of the story's sentences by themselves, from which words are learnt."""
+        to = _OTHER[language]
+        sources, targets = (split_story(story.text(each), each) for each in (language, to))
+        places = rng.sample(range(len(sources)), min(_SENTENCES, len(sources)))
+        return [Pair(sources[place], targets[place], to) for place in places]
 
     def language(self, example: Pair) -> str:
         """Return the direction, such as `zh2en`."""

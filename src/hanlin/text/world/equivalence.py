@@ -17,7 +17,7 @@ from hanlin.text.world.entities import Actor, Language
 from hanlin.text.world.grammar import Grammar, Reading, grammar_of
 from hanlin.text.world.state import Event
 
-__all__ = ["same_sentences"]
+__all__ = ["same_sentences", "split_story"]
 
 _STOPS = re.compile(r".*[.!?。！？][”\"]?", re.DOTALL)
 _Told = tuple[str, Event] | None
@@ -47,6 +47,11 @@ def same_sentences(text: str, reference: str, language: Language, *, story: bool
         for n in range(len(wanted))
     ]
     return [*same, False] if len(found) > len(wanted) else same
+
+
+def split_story(text: str, language: Language) -> list[str]:
+    """Return the sentences of a story; those of its two languages correspond one to one."""
+    return grammar_of(language).split(text)
 
 
 def _split(grammar: Grammar, text: str) -> list[str]:
