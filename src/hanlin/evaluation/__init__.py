@@ -20,6 +20,7 @@ from hanlin.evaluation.comparison import (
     below,
     better_than_spread,
     no_better_than_spread,
+    no_lower_by,
     spread_of,
 )
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
@@ -90,6 +91,7 @@ __all__ = [
     "measure_separation",
     "next_character_accuracy",
     "no_better_than_spread",
+    "no_lower_by",
     "read_pairs",
     "rouge",
     "score_sentence",

@@ -100,6 +100,11 @@ class Task(ABC, Generic[E]):
     """Its name in recipes, in figures, and in what a release was taught."""
     control: tuple[str, ...]
     """The control tokens that its format needs."""
+    scores: tuple[str, ...] = ()
+    """Figures of `measure` by which a proof compares models, higher being better: the first that
+    was measured; dots lead into tables."""
+    bars: Mapping[str, float] = {}
+    """What a proof asks of its figures on the toy world, where every answer can be checked."""
 
     @abstractmethod
     def encode(self, example: E, tokenizer: Tokenizer) -> Encoded:

@@ -46,6 +46,7 @@ class Classify(Task[Labelled]):
 
     name = "classify"
     control = ("<|target|>",)
+    scores = ("accuracy",)
 
     def read(self, record: Record) -> Iterable[Labelled]:
         """Return the example of a record with `text` and `label`."""

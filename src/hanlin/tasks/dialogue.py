@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,8 @@ class Dialogue(Task[Talk]):
 
     name = "dialogue"
     control = ("<|im_start|>", "<|im_end|>", "<|ask|>", "<|answer|>", "<|sep|>")
+    scores = ("satisfied", "rouge_l")
+    bars: Mapping[str, float] = {"ask_f1": 0.95, "right_fact": 0.9, "satisfied": 0.9}
 
     def read(self, record: Record) -> Iterable[Talk]:
         """Return the dialogue of a record; `"decision": "ask"` marks a turn that asks back."""

@@ -16,7 +16,7 @@ that the document does not hold are struck out before the summary is written.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,8 @@ class Summarize(Task[Abstract]):
 
     name = "summarize"
     control = ("<|keywords|>", "<|sep|>", "<|summary|>")
+    scores = ("rouge_l",)
+    bars: Mapping[str, float] = {"events": 0.9, "given.kendall_tau": 0.9, "swapped.followed": 0.8}
 
     def read(self, record: Record) -> Iterable[Abstract]:
         """Return the example of a record with `text`, `summary` and maybe `keywords`."""

@@ -55,6 +55,8 @@ class Translate(Task[Pair]):
 
     name = "translate"
     control = ("<|zh2en|>", "<|en2zh|>", "<|target|>")
+    scores = ("sentences.right", "chrf")
+    bars: Mapping[str, float] = {"sentences.right": 0.95, "stories.right": 0.7}
 
     def read(self, record: Record) -> Iterable[Pair]:
         """Return both directions of a record with `zh` and `en`."""

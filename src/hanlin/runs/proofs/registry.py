@@ -13,6 +13,7 @@ from hanlin.runs.proofs.expand import prove_expand
 from hanlin.runs.proofs.language import prove_language
 from hanlin.runs.proofs.plain import prove_plain
 from hanlin.runs.proofs.subject import Subject
+from hanlin.runs.proofs.tasks import prove_tasks
 
 __all__ = ["PROOFS", "proof_of"]
 
@@ -21,6 +22,7 @@ PROOFS: Sequence[tuple[Callable[[StageConfig], bool], Callable[[Subject], Proof]
     (lambda stage: stage.kind == "language" and stage.language is None, prove_plain),
     (lambda stage: stage.kind == "language" and stage.language is not None, prove_language),
     (lambda stage: stage.kind == "expand", prove_expand),
+    (lambda stage: stage.kind == "task", prove_tasks),
     (lambda stage: stage.augment is not None, prove_augmentation),
     (lambda stage: stage.replay is not None and bool(stage.from_), prove_replay),
 )
