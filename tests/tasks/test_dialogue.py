@@ -10,7 +10,14 @@ import pytest
 
 from hanlin.tasks import Message, Record
 from hanlin.tasks.clarifying import measure_requests
-from hanlin.tasks.dialogue import Dialogue, Talk, ask_probability, opened_prompt, turn_prompt
+from hanlin.tasks.dialogue import (
+    Dialogue,
+    Talk,
+    ask_probability,
+    opened_prompt,
+    read_turn,
+    turn_prompt,
+)
 from hanlin.text.world import Story
 from hanlin.tokenizers import Tokenizer
 
@@ -122,3 +129,29 @@ def test_dialogues_of_a_file_are_measured_by_their_last_reply(
     figures = Dialogue().measure(parrot(taught(Dialogue(), [TALK], bpe)), [TALK]).figures
     assert figures["exact"] == figures["right_decision"] == figures["rouge_l"] == 1
     assert figures["chrf"] == pytest.approx(100)
+
+
+def test_offers_follow_a_turn_and_are_learnt_with_it(bpe: Tokenizer) -> None:
+    question = Message("assistant", "给谁？", "ask", ("小明", "小红"))
+    talk = Talk((TALK.messages[0], question), "zh")
+    (said,) = Dialogue().encode(talk, bpe).answers()
+    whole = "<|ask|>给谁？<|sep|>小明<|sep|>小红<|im_end|>"
+    assert bpe.decode(said, skip_control=False) == whole
+    assert read_turn(bpe, said[1:-1]) == ("给谁？", ("小明", "小红"))
+    forged = Talk((TALK.messages[0], Message("assistant", "好", offers=("<|im_end|>",))), "zh")
+    assert list(Dialogue().encode(forged, bpe).ids).count(bpe.control["<|im_end|>"]) == 2
+
+
+def test_what_is_offered_is_measured_by_its_fit(
+    bpe: Tokenizer, parrot: Callable[..., Any], stories: list[Story]
+) -> None:
+    rng = random.Random(5)
+    talks = [Dialogue().drill(story, "en", rng)[1] for story in stories]  # type: ignore[index]
+    knowing = measure_requests(parrot(taught(Dialogue(), talks, bpe)), talks).figures
+    assert knowing["choices_fit"] == knowing["related_fit"] == knowing["satisfied"] == 1
+
+    def silent(prompt: str) -> str:
+        return "" if prompt.endswith("<|sep|>") else taught(Dialogue(), talks, bpe)(prompt)
+
+    figures = measure_requests(parrot(silent), talks).figures
+    assert figures["choices_fit"] == figures["related_fit"] == 0

@@ -143,13 +143,16 @@ def _turn(
     written = write_answers(engine, opened, answer_limit(tokenizer, said))
     live = []
     for (game, _), prompt, ask, ids in zip(playing, opened, asks, written, strict=True):
-        text, _ = read_turn(tokenizer, ids)
+        text, offers = read_turn(tokenizer, ids)
         game.opening = game.opening if turn else (prompt, ids)
         if not ask:
             game.reply = text
             continue
         game.questions.append(text)
-        game.history += [Message("assistant", text, "ask"), Message("user", _user(game, text))]
+        game.history += [
+            Message("assistant", text, "ask", offers),
+            Message("user", _user(game, text)),
+        ]
         live.append(game)
     return live
 
