@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,7 +116,11 @@ def test_long_documents_are_measured_beside_their_first_part(
 ) -> None:
     task, rng = Summarize(), random.Random(1)
     examples = [one for story in stories[:8] for one in task.invent(story, "zh", rng)]
-    figures = task.measure(parrot(taught(task, examples, bpe)), examples).figures
+    engine = parrot(taught(task, examples, bpe))
+    # Room for one of the longer stories, so that each long document has to be cut.
+    config = engine.model.config.model_copy(update={"context_length": 256})
+    engine.model = SimpleNamespace(config=config)
+    figures = task.measure(engine, examples).figures
     assert figures["long"]["examples"] == 2
     assert figures["long"]["parts"] > 1
     assert figures["long"]["events"] > figures["long"]["first_part"]["events"]

@@ -4,7 +4,9 @@ Whether it offers anything follows from how it goes on after its words,
 
     p(offer) = P(<|sep|>) / (P(<|sep|>) + P(<|im_end|>))
 
-which is near 0 for a model whose dialogues never offered anything.
+which is near 0 for a model whose dialogues never offered anything. Choices are drawn at temperature
+1, for the likeliest one again and again would be no choice; related questions follow from what was
+said, and are written as the sampling says.
 
     python -m hanlin.tasks.offering
 """
@@ -17,7 +19,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
-from hanlin.tasks.base import write_answers
+from hanlin.tasks.base import greedy
 from hanlin.tasks.dialogue import read_turn
 from hanlin.text.world import Language, Request, are_choices
 from hanlin.text.world.entities import Place, noun
@@ -45,7 +47,8 @@ def find_offers(
     offer, end = (engine.logprobs([*prompt, id])[-1] for id in ends if id is not None)
     if 1 / (1 + math.exp(min(end - offer, 700.0))) < _OFFER_ABOVE:
         return ()
-    limit = sampling.model_copy(update={"max_tokens": _TOKENS})
+    asks = opened[-1] == tokenizer.control["<|ask|>"]
+    limit = _drawn(sampling) if asks else sampling.model_copy(update={"max_tokens": _TOKENS})
     return _read(engine, engine.generate([*prompt, ends[0] or 0], limit).ids)
 
 
@@ -63,16 +66,23 @@ def measure_offers(
     room = engine.model.config.context_length - 1
     prompts = [[*opened, *_said(ids, separator), separator] for opened, ids in turns]
     kept = [(p, request) for p, request in zip(prompts, requests, strict=True) if len(p) < room]
-    written = write_answers(engine, [prompt for prompt, _ in kept], _TOKENS)
+    drawn = _drawn(greedy(_TOKENS))
     fits: dict[str, list[bool]] = {"choices_fit": [], "related_fit": []}
-    for (_, request), ids in zip(kept, written, strict=True):
-        offers = _read(engine, ids)
+    for prompt, request in kept:
+        sampling = drawn if request.missing else greedy(_TOKENS)
+        offers = _read(engine, engine.generate(prompt, sampling).ids)
         if request.missing:
             choose = any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
             fits["choices_fit"].append(choose)
         else:
             fits["related_fit"].append(_are_related(offers, request))
     return {name: fmean(found) if found else None for name, found in fits.items()}
+
+
+def _drawn(sampling: SamplingConfig) -> SamplingConfig:
+    seed = 0 if sampling.seed is None else sampling.seed
+    changes = {"temperature": 1.0, "top_p": 0.95, "max_tokens": _TOKENS, "seed": seed}
+    return sampling.model_copy(update=changes)
 
 
 def _said(ids: Sequence[int], separator: int) -> list[int]:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Sequence
 
 from hanlin.text.world.casting import is_held_out
-from hanlin.text.world.entities import Actor, Entity, Item, Language, phrase
+from hanlin.text.world.entities import Actor, Entity, Item, Language, Place, phrase
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.requests import FRAMES, Missing, Request, choose_missing, make_request
 
@@ -32,8 +32,10 @@ def wide_request(language: Language, rng: random.Random) -> Request:
     """Return a request about anyone and anything, each as likely as any other.
 
     Stories draw a few names again and again, so that a model does well by saying the common ones;
-    from these it can only learn to take up what was said.
+    from these it can only learn to take up what was said. English prepositions are evened out too:
+    most places have `in`, which a model would otherwise say before any.
     """
+    prepositions = sorted({place.preposition for place in PLACES.values()})
     while True:
         item = Item(rng.choice(list(THINGS.values())))
         if item.thing.colours and rng.random() < _COLOURED:
@@ -41,7 +43,7 @@ def wide_request(language: Language, rng: random.Random) -> Request:
         cast: dict[str, Entity] = {
             "b": rng.choice(list(ACTORS.values())),
             "x": item,
-            "p": rng.choice(list(PLACES.values())),
+            "p": rng.choice(_places_with(rng.choice(prepositions))),
         }
         if not _kept_apart(cast["b"], item):
             frame = rng.choice(FRAMES)
@@ -86,6 +88,10 @@ def _ends(entity: Entity, language: Language) -> tuple[str, ...]:
     if language == "zh":
         return (entity.thing.zh,)
     return entity.thing.en.split("}")[-1], entity.thing.plural.split("}")[-1]
+
+
+def _places_with(preposition: str) -> list[Place]:
+    return [place for place in PLACES.values() if place.preposition == preposition]
 
 
 def _of_kind(missing: Missing) -> list[Entity]:
