@@ -90,6 +90,7 @@ def test_who_knows_it_by_heart_satisfies_every_user_and_beats_both_controls(
     figures = measured.figures
     assert figures["ask_f1"] == figures["right_fact"] == figures["satisfied"] == 1
     assert figures["asked_in_vain"] == 0
+    assert figures["slots"] == 1
     assert list(measured.replies) == list(measured.references)
     missing = figures["missing"] / figures["examples"]
     assert figures["controls"]["never_ask"]["satisfied"] == pytest.approx(1 - missing)

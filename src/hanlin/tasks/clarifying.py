@@ -2,7 +2,8 @@
 
 The assistant has three turns. Where it asks for the fact that is missing, the user gives it; where
 it asks for another, or for what was said, the user repeats the request. The user is satisfied by
-the full reply, word for word. Beside the model stand two controls that use the same weights: one
+the full reply, word for word; how many of the things that it must name it does name is told beside
+(`slots`). Beside the model stand two controls that use the same weights: one
 that never asks, and one that always asks first.
 
     python -m hanlin.tasks.clarifying
@@ -26,6 +27,7 @@ from hanlin.tasks.dialogue import (
 from hanlin.tasks.offering import measure_offers
 from hanlin.tasks.sources import Message
 from hanlin.text.world import Request
+from hanlin.text.world.entities import noun
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -183,8 +185,18 @@ def _outcome(games: Sequence[_Game]) -> dict[str, float]:
     satisfied = [game.reply == game.request.answer for game in games]
     return {
         "satisfied": sum(satisfied) / len(games),
+        "slots": sum(map(_slots, games)) / len(games),
         "turns": sum(game.turns for game in games) / len(games),
     }
+
+
+def _slots(game: _Game) -> float:
+    """Return the share of what the request speaks of that the reply names, in either language."""
+    about = game.request.about
+    named = (
+        noun(entity, "zh") in game.reply or noun(entity, "en") in game.reply for entity in about
+    )
+    return sum(named) / len(about)
 
 
 def _share(values: Any) -> float | None:
