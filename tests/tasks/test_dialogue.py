@@ -149,7 +149,7 @@ def test_what_is_offered_is_measured_by_its_fit(
     rng = random.Random(5)
     talks = [Dialogue().drill(story, "en", rng)[1] for story in stories]  # type: ignore[index]
     knowing = measure_requests(parrot(taught(Dialogue(), talks, bpe)), talks).figures
-    assert knowing["choices_fit"] == knowing["related_fit"] == knowing["satisfied"] == 1
+    assert knowing["choices_fit"] == knowing["related_fit"] == knowing["right_fact"] == 1
 
     def silent(prompt: str) -> str:
         return "" if prompt.endswith("<|sep|>") else taught(Dialogue(), talks, bpe)(prompt)

@@ -137,3 +137,12 @@ def test_a_text_in_an_unknown_language_is_refused(parrot: Callable[..., Any]) ->
     for text in ("Кошка увидела рыбу. Рыба уплыла.", "ねこがさかなをみました。"):
         with pytest.raises(UserError, match="neither Chinese nor English"):
             summarize_text(parrot(shy), text, None, SAMPLING)
+        with pytest.raises(UserError, match="neither Chinese nor English"):
+            translate_text(parrot(shy), text, "en", SAMPLING)
+
+
+def test_what_the_assistant_said_before_the_user_is_left_out_and_counted(
+    parrot: Callable[..., Any],
+) -> None:
+    greeting = {"role": "assistant", "content": "你好！"}
+    assert Conversation(parrot(shy), [greeting, USER]).left_out == 1

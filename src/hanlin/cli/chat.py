@@ -111,7 +111,10 @@ class _Talk:
         """Let the assistant answer; the dialogue grows once it has."""
         conversation = self.model.converse(messages, threshold=self.threshold)
         if conversation.left_out:
-            say(f"({conversation.left_out} old messages no longer fit and are left out)")
+            say(
+                f"({conversation.left_out} old messages are left out: they no longer fit, or stand "
+                "before the user's first)"
+            )
         written = ""
         for piece in conversation.stream(self.sampling):
             written += piece

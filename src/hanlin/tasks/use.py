@@ -40,7 +40,7 @@ class Reply:
     ask_probability: float
     """How sure it was that something is missing."""
     left_out: int
-    """Old turns that no longer fit the model's context."""
+    """Old turns that no longer fit the context, or that come before the first of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +168,13 @@ def translate_text(engine: Engine, text: str, to: Side, sampling: SamplingConfig
     """Return a translation.
 
     Raises:
-        UserError: there is no text, or no such language.
+        UserError: there is no text, it is neither Chinese nor English, or no such language.
     """
     if to not in ("zh", "en"):
         raise UserError(f"A text is translated to 'zh' or 'en', not to {to!r}.")
     if not text.strip():
         raise UserError("There is no text to translate.")
+    known_language(text, "The text to translate")
     return engine.generate(source_prompt(engine.tokenizer, text.strip(), to), sampling).text.strip()
 
 
