@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,11 +24,11 @@ from hanlin.runs.proofs.judging import ArmOutcome, describe_flops, judge_claims
 from hanlin.runs.proofs.registry import proof_of
 from hanlin.runs.proofs.subject import Subject
 from hanlin.runs.proofs.trial import Measured, Trial
-from hanlin.text.world import write_stories
+from hanlin.text.world import generate_story, write_stories
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "proofs"
 KINDS = {"distil": ["student"], "language": ["fluent"], "expand": ["grown"]}
-KINDS["data"] = ["base", "later"]
+KINDS |= {"data": ["base", "later"], "task": ["tasks"]}
 
 _TRAINING = (
     "training = { steps = 4, batch_tokens = 256, eval_every = 4, eval_tokens = 300, "
@@ -393,7 +394,12 @@ def test_every_example_is_priced(tmp_path: Path, kind: str, text: str) -> None:
     recipe = load_recipe(path)
     for stage in recipe.stages:
         place = f"stages.{stage.name}.training"
-        overrides += [f"{place}.steps=2", f"{place}.batch_tokens=256", f"{place}.eval_tokens=200"]
+        overrides += [f"{place}.steps=2", f"{place}.batch_tokens=320", f"{place}.eval_tokens=200"]
+        for task in stage.task.tasks if stage.task else ():
+            overrides.append(f"stages.{stage.name}.task.held_out=2")
+            if task.world:
+                table = f"stages.{stage.name}.task.tasks.{task.name}"
+                overrides.append(f"{table}.world.stories=40")
     for source in recipe.corpus.sources:
         if source.world:
             overrides.append(f"corpus.sources.{source.label}.world.stories=80")
@@ -413,3 +419,15 @@ def _write_texts(folder: Path) -> None:
     for language in ("zh", "en"):
         texts = [story for story, tag in stories if tag.startswith(language)]
         (folder / f"{language}.txt.gz").write_bytes(gzip.compress("\n\n".join(texts).encode()))
+    rng = random.Random(6)
+    records: dict[str, list[dict[str, Any]]] = {"talks": [], "summaries": [], "pairs": []}
+    for story in (generate_story(rng) for _ in range(20)):
+        asked = story.request("en", rng)
+        turns = [("user", asked.text), ("assistant", asked.question or asked.answer)]
+        talk = [{"role": role, "content": content} for role, content in turns]
+        records["talks"].append({"messages": talk})
+        records["summaries"].append({"text": story.text("zh"), "summary": story.summary("zh")})
+        records["pairs"].append({"zh": story.summary("zh"), "en": story.summary("en")})
+    for name, lines in records.items():
+        text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")

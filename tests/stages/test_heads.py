@@ -200,7 +200,6 @@ def test_frozen_stages_add_heads_and_others_leave_them_out(tmp_path: Path) -> No
         (FROZEN + "replay = 0.1\n" + MOOD, "forgets nothing"),
         (TUNED + MOOD.replace("{}", '{ pool = "most" }'), "pool"),
         (TUNED + MOOD + 'file = "own.py"\n', "a head and a file"),
-        (TUNED + MOOD.replace("head = {}", 'on_error = "skip"'), "only a head's records"),
     ],
 )
 def test_a_recipe_that_cannot_be_carried_out_is_refused(

@@ -181,6 +181,7 @@ def test_other_examples_under_a_finished_stage_are_refused(tmp_path: Path) -> No
     task = '[[stages.task.tasks]]\nname = "classify"\npath = "pairs.jsonl"\n'
     folder = run(tmp_path, STAGE, task)
     assert set(result(folder)["tasks"]["classify"]["after"]) == {"file.zh"}
+    assert result(folder)["tasks"]["classify"]["skipped"] == 0
     run(tmp_path, STAGE, task)
     pairs.write_text("\n".join(lines[1:]), encoding="utf-8")
     with pytest.raises(RunError, match=r"examples\.classify"):
@@ -237,6 +238,18 @@ def test_chat_keeps_a_history_that_is_saved_and_loaded(
     assert written.count(messages[1]["content"]) == 2
     assert chat(f"/load {saved}\n", monkeypatch, taught, "--json") == 0
     assert json.loads(capsys.readouterr().out)["messages"] == messages
+
+
+def test_chat_lists_what_is_offered_and_a_number_takes_it_up(
+    taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hanlin.tasks.use.find_offers", lambda *_: ("小明", "小红"))
+    assert chat("请把球送人。\n2\n7\n", monkeypatch, taught, "--json") == 0
+    messages = json.loads(capsys.readouterr().out)["messages"]
+    assert [message["content"] for message in messages[::2]] == ["请把球送人。", "小红", "7"]
+    assert messages[1]["offers"] == ["小明", "小红"]
+    assert chat("请把球送人。\n", monkeypatch, taught) == 0
+    assert "  2. 小红" in capsys.readouterr().err
 
 
 def test_chat_says_what_it_does_not_understand(

@@ -25,11 +25,17 @@ class Parrot:
 
     model = _Shape()
 
-    def __init__(self, tokenizer: Tokenizer, says: Says) -> None:
-        self.tokenizer, self.says = tokenizer, says
+    def __init__(self, tokenizer: Tokenizer, says: Says, end: str = "") -> None:
+        self.tokenizer, self.says, self.end = tokenizer, says, end
+
+    def ending_at(self, name: str) -> Parrot:
+        """Return one that says nothing from a control token on."""
+        return Parrot(self.tokenizer, self.says, name)
 
     def generate(self, prompt: Sequence[int], sampling: SamplingConfig) -> Completion:
         ids = self._continue(prompt)
+        end = self.tokenizer.control.get(self.end)
+        ids = ids[: ids.index(end)] if end in ids else ids
         return Completion(self.tokenizer.decode(ids), ids, "stop", len(prompt))
 
     def generate_batch(

@@ -10,7 +10,14 @@ import pytest
 
 from hanlin.tasks import Message, Record
 from hanlin.tasks.clarifying import measure_requests
-from hanlin.tasks.dialogue import Dialogue, Talk, ask_probability, opened_prompt, turn_prompt
+from hanlin.tasks.dialogue import (
+    Dialogue,
+    Talk,
+    ask_probability,
+    opened_prompt,
+    read_turn,
+    turn_prompt,
+)
 from hanlin.text.world import Story
 from hanlin.tokenizers import Tokenizer
 
@@ -83,6 +90,7 @@ def test_who_knows_it_by_heart_satisfies_every_user_and_beats_both_controls(
     figures = measured.figures
     assert figures["ask_f1"] == figures["right_fact"] == figures["satisfied"] == 1
     assert figures["asked_in_vain"] == 0
+    assert figures["slots"] == 1
     assert list(measured.replies) == list(measured.references)
     missing = figures["missing"] / figures["examples"]
     assert figures["controls"]["never_ask"]["satisfied"] == pytest.approx(1 - missing)
@@ -122,3 +130,30 @@ def test_dialogues_of_a_file_are_measured_by_their_last_reply(
     figures = Dialogue().measure(parrot(taught(Dialogue(), [TALK], bpe)), [TALK]).figures
     assert figures["exact"] == figures["right_decision"] == figures["rouge_l"] == 1
     assert figures["chrf"] == pytest.approx(100)
+
+
+def test_offers_follow_a_turn_and_are_learnt_with_it(bpe: Tokenizer) -> None:
+    question = Message("assistant", "给谁？", "ask", ("小明", "小红"))
+    talk = Talk((TALK.messages[0], question), "zh")
+    (said,) = Dialogue().encode(talk, bpe).answers()
+    whole = "<|ask|>给谁？<|sep|>小明<|sep|>小红<|im_end|>"
+    assert bpe.decode(said, skip_control=False) == whole
+    assert read_turn(bpe, said[1:-1]) == ("给谁？", ("小明", "小红"))
+    forged = Talk((TALK.messages[0], Message("assistant", "好", offers=("<|im_end|>",))), "zh")
+    assert list(Dialogue().encode(forged, bpe).ids).count(bpe.control["<|im_end|>"]) == 2
+
+
+def test_what_is_offered_is_measured_by_its_fit(
+    bpe: Tokenizer, parrot: Callable[..., Any], stories: list[Story]
+) -> None:
+    rng = random.Random(5)
+    talks = [Dialogue().drill(story, "en", rng)[1] for story in stories[:12]]  # type: ignore[index]
+    knows = taught(Dialogue(), talks, bpe)
+    knowing = measure_requests(parrot(knows), talks).figures
+    assert knowing["choices_fit"] == knowing["related_fit"] == knowing["right_fact"] == 1
+
+    def silent(prompt: str) -> str:
+        return "" if prompt.endswith("<|sep|>") else knows(prompt)
+
+    figures = measure_requests(parrot(silent), talks).figures
+    assert figures["choices_fit"] == figures["related_fit"] == 0

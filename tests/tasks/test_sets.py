@@ -30,7 +30,7 @@ def prompts_of(found: TaskSet) -> set[tuple[int, ...]]:
 
 def test_no_prompt_that_is_learnt_is_held_out(bpe: Tokenizer) -> None:
     found = gather_task(WORLD, bpe, 200, num_held_out=8)
-    assert found.rows.num_examples == 120
+    assert found.rows.num_examples + found.too_long == 3 * 120
     learnt = prompts_of(found)
     assert {name: len(group) for name, group in found.held_out.items()} == {
         f"{group}.{language}": 8
@@ -79,7 +79,7 @@ def test_examples_that_no_row_holds_are_counted(bpe: Tokenizer) -> None:
     task = TaskConfig(name="translate", world=WorldConfig(stories=40))
     found = gather_task(task, bpe, 80, num_held_out=2)
     assert found.too_long > 0
-    assert found.rows.num_examples + found.too_long == 160
+    assert found.rows.num_examples + found.too_long == 2 * 40 * (2 + 3)  # sentences too
     with pytest.raises(DataError, match="No example of the task 'translate' fits a row of 8"):
         gather_task(task, bpe, 8, num_held_out=2)
 
@@ -98,3 +98,23 @@ def test_a_wrong_record_is_named(tmp_path: Path, bpe: Tokenizer) -> None:
     path.write_text('{"zh": "小猫", "en": "cat"}\n{"zh": "小猫"}\n', encoding="utf-8")
     with pytest.raises(DataError, match=r"pairs\.jsonl, line 2: the field 'en' is missing"):
         gather_task(TaskConfig(name="translate", path=str(path)), bpe, 100, num_held_out=1)
+
+
+def test_records_that_cannot_be_used_are_skipped_and_counted_where_that_is_asked(
+    bpe: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    lines = [
+        json.dumps({"zh": f"小猫有{n}个球。", "en": f"The cat had {n} balls."}) for n in range(30)
+    ]
+    lines[7], lines[9] = '{"zh": "小', json.dumps({"zh": "The cat ran.", "en": "小猫跑了。"})
+    path.write_text("\n".join(lines), encoding="utf-8")
+    task = TaskConfig(name="translate", path=str(path))
+    with pytest.raises(DataError, match="line 8: this is not JSON"):
+        gather_task(task, bpe, 100, num_held_out=1)
+    found = gather_task(task.model_copy(update={"on_error": "skip"}), bpe, 100, num_held_out=1)
+    held = sum(map(len, found.held_out.values()))
+    assert found.rows.num_examples + found.too_long + held == 2 * 28
+    assert len(found.skipped) == 2
+    assert "line 8" in found.skipped[0]
+    assert "line 10: the columns look mixed up" in found.skipped[1]

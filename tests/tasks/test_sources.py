@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hanlin.errors import DataError
-from hanlin.tasks import Message, read_messages, read_records
+from hanlin.tasks import Message, Record, read_messages, read_records
 
 TURNS = (Message("user", "你好"), Message("assistant", "你好，请讲。"))
 MESSAGES = {
@@ -113,3 +113,32 @@ def test_keywords_are_a_list_or_one_text(tmp_path: Path) -> None:
     assert next(records).texts("k") == next(records).texts("k") == ("小猫", "河边")
     with pytest.raises(DataError, match="line 3: the field 'k' holds a list"):
         next(records).texts("k")
+
+
+def test_broken_lines_are_handed_over_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    lines = [json.dumps(MESSAGES), '{"messages": [', "[1]", json.dumps(MESSAGES)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    broken: list[DataError] = []
+    found = list(read_records(path, on_broken=broken.append))
+    assert [read_messages(record) for record in found] == [TURNS] * 2
+    assert [record.place.rpartition(", ")[2] for record in found] == ["line 1", "line 4"]
+    assert ["line 2: this is not JSON" in str(broken[0]), "line 3" in str(broken[1])] == [True] * 2
+    with pytest.raises(DataError, match="line 2: this is not JSON"):
+        list(read_records(path))
+
+
+def test_a_dialogue_begins_with_the_user() -> None:
+    turns = [{"role": "assistant", "content": "你好"}, *MESSAGES["messages"]]
+    with pytest.raises(DataError, match="here: the dialogue begins with the assistant"):
+        read_messages(Record({"messages": turns}, "here"))
+    told = [{"role": "system", "content": "简短。"}, *MESSAGES["messages"]]
+    assert read_messages(Record({"messages": told}, "here"))[1:] == TURNS
+
+
+def test_what_the_assistant_offers_is_read() -> None:
+    turns = [*MESSAGES["messages"][:1], {**MESSAGES["messages"][1], "offers": ["一", "二"]}]
+    assert read_messages(Record({"messages": turns}, "here"))[-1].offers == ("一", "二")
+    turns[1]["offers"] = 3  # type: ignore[assignment]
+    with pytest.raises(DataError, match=r"here, messages\[1\]: the field 'offers' holds 3"):
+        read_messages(Record({"messages": turns}, "here"))

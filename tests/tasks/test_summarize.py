@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,11 +83,44 @@ def test_the_swap_test_sees_whether_order_leads(parrot: Callable[..., Any]) -> N
             else "鱼<|summary|>"
         )
 
-    assert Summarize().measure(parrot(obedient), [CAT]).figures["swap_followed"] == 1
+    assert Summarize().measure(parrot(obedient), [CAT]).figures["swapped"]["followed"] == 1
     stubborn = parrot(lambda prompt: "小猫看鱼。" if "<|summary|>" in prompt else "鱼<|summary|>")
-    assert Summarize().measure(stubborn, [CAT]).figures["swap_followed"] == 0
+    assert Summarize().measure(stubborn, [CAT]).figures["swapped"]["followed"] == 0
 
 
 @pytest.mark.parametrize(("order", "tau"), [([0, 2, 1], 1 / 3), ([3, 2, 1, 0], -1), ([1], None)])
 def test_kendall_tau_by_hand(order: list[int], tau: float | None) -> None:
     assert kendall_tau(order) == pytest.approx(tau)
+
+
+def test_a_drilled_story_has_its_plan_given_and_its_summary_in_that_order(
+    bpe: Tokenizer, stories: list[Story]
+) -> None:
+    rng = random.Random(3)
+    for story in stories:
+        (example,) = Summarize().drill(story, "en", rng)
+        order = mention_order(example.keywords, example.summary)
+        assert order == list(range(len(example.keywords)))
+        (learnt,) = Summarize().encode(example, bpe).answers()
+        assert bpe.decode(learnt).strip() == example.summary
+
+
+def test_an_english_keyword_is_the_token_that_the_document_has(bpe: Tokenizer) -> None:
+    example = Abstract("Then the cat saw a dog.", "A cat.", ("cat",), "en")
+    ids = Summarize().encode(example, bpe).ids
+    assert list(ids).count(bpe.encode(" cat")[0]) >= 2
+
+
+def test_long_documents_are_measured_beside_their_first_part(
+    bpe: Tokenizer, parrot: Callable[..., Any], stories: list[Story]
+) -> None:
+    task, rng = Summarize(), random.Random(1)
+    examples = [one for story in stories[:8] for one in task.invent(story, "zh", rng)]
+    engine = parrot(taught(task, examples, bpe))
+    # Room for one of the longer stories, so that each long document has to be cut.
+    config = engine.model.config.model_copy(update={"context_length": 256})
+    engine.model = SimpleNamespace(config=config)
+    figures = task.measure(engine, examples).figures
+    assert figures["long"]["examples"] == 2
+    assert figures["long"]["parts"] > 1
+    assert figures["long"]["events"] > figures["long"]["first_part"]["events"]

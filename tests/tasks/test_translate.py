@@ -42,7 +42,10 @@ def test_who_knows_it_by_heart_scores_in_full(
     task, rng = Translate(), random.Random(1)
     pairs = [pair for story in stories for pair in task.invent(story, "zh", rng)]
     figures = task.measure(parrot(taught(task, pairs, bpe)), pairs).figures
-    assert figures["exact"] == figures["equivalent"] == figures["right_language"] == 1
+    assert figures["exact"] == figures["right_language"] == 1
+    assert figures["sentences"]["right"] == figures["stories"]["right"] == 1
+    assert figures["stories"]["examples"] == len(stories)
+    assert figures["sentences"]["examples"] > 4 * len(stories)
     assert figures["bleu"] == pytest.approx(100)
     assert figures["chrf"] == pytest.approx(100)
     assert figures["controls"]["copy"]["bleu"] < 5
@@ -57,9 +60,32 @@ def test_the_same_events_in_other_words_are_equivalent_but_not_exact(
         for wording in range(50)
         if (text := replace(story, wording=wording).text("en")) != story.text("en")
     )
-    pair = Pair(story.text("zh"), story.text("en"), "en", story.structure)
+    pair = Pair(story.text("zh"), story.text("en"), "en", "story")
     figures = Translate().measure(parrot(lambda _: reworded), [pair]).figures
-    assert figures["exact"] == 0
-    assert figures["equivalent"] == 1
+    assert figures["exact"] == figures["stories"]["exact"] == 0
+    assert figures["stories"]["right"] == figures["sentences"]["right"] == 1
     other = Translate().measure(parrot(lambda _: stories[1].text("en")), [pair]).figures
-    assert other["equivalent"] == 0
+    assert other["stories"]["right"] == 0
+
+
+def test_sentences_of_a_story_are_drilled_with_those_of_its_translation(
+    stories: list[Story],
+) -> None:
+    for story in stories:
+        for pair in Translate().drill(story, "zh", random.Random(1)):
+            assert pair.source in story.text("zh")
+            assert pair.target in story.text("en")
+            assert pair.kind is None
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"zh": "The cat ran.", "en": "小猫跑了。"}, "here: the columns look mixed up"),
+        ({"zh": "ねこがはしりました", "en": "The cat ran."}, "here, 'zh': the text is neither"),
+        ({"zh": "小猫跑了。", "en": "Кошка убежала."}, "here, 'en': the text is neither"),
+    ],
+)
+def test_columns_in_other_languages_are_named(record: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Translate().read(Record(record, "here"))

@@ -84,3 +84,65 @@ def test_a_translation_goes_where_it_is_told(parrot: Callable[..., Any]) -> None
         translate_text(engine, "小猫。", "fr", SAMPLING)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no text to translate"):
         translate_text(engine, "", "zh", SAMPLING)
+
+
+def generous(prompt: str) -> str:
+    if prompt.endswith("<|sep|>"):
+        return "小明<|sep|>小红<|sep|>小明<|sep|>小刚<|sep|>小丽"
+    if prompt.endswith("？"):
+        return "<|sep|>小明"
+    return "请问给谁？<|sep|>小明" if prompt.endswith("<|ask|>") else "<|ask|>"
+
+
+def test_choices_are_offered_behind_a_question_and_kept_out_of_the_stream(
+    parrot: Callable[..., Any],
+) -> None:
+    talk = Conversation(parrot(generous), [USER])
+    reply = talk.reply(SAMPLING)
+    assert reply.message.content == "".join(talk.stream(SAMPLING)) == "请问给谁？"
+    assert reply.message.offers == ("小明", "小红", "小刚")
+    assert reply.message.as_dict()["offers"] == ["小明", "小红", "小刚"]
+    again = Conversation(parrot(generous), [USER, reply.message.as_dict(), USER])
+    assert again.left_out == 0
+
+
+def test_who_never_offered_offers_nothing(parrot: Callable[..., Any]) -> None:
+    assert Conversation(parrot(shy), [USER]).reply(SAMPLING).message.offers == ()
+
+
+def test_a_document_longer_than_the_context_is_summarised_in_parts(
+    parrot: Callable[..., Any],
+) -> None:
+    seen: list[str] = []
+
+    def says(prompt: str) -> str:
+        document, _, plan = prompt.removeprefix("<|endoftext|>").partition("<|keywords|>")
+        seen.append(document)
+        return plan.replace("<|summary|>", "。") if plan else f"{document[:2]}<|summary|>"
+
+    names = ["小猫", "小狗", "小鸟", "小鱼"]
+    document = "\n".join(f"{name}来了。" * 45 for name in names)
+    summary = summarize_text(parrot(says), document, None, SAMPLING)
+    assert summary.parts == len(summary.keywords) == 4
+    assert summary.text == "小猫。小狗。小鸟。小鱼。"
+    assert all(len(set(part.split("\n"))) == 1 for part in seen)
+    led = summarize_text(parrot(says), document, ["小鱼", "大象", "小狗"], SAMPLING)
+    assert led.text == "小鱼。小狗。"
+    assert led.keywords == ("小鱼", "小狗")
+    assert led.struck == ("大象",)
+    assert led.parts == 2
+
+
+def test_a_text_in_an_unknown_language_is_refused(parrot: Callable[..., Any]) -> None:
+    for text in ("Кошка увидела рыбу. Рыба уплыла.", "ねこがさかなをみました。"):
+        with pytest.raises(UserError, match="neither Chinese nor English"):
+            summarize_text(parrot(shy), text, None, SAMPLING)
+        with pytest.raises(UserError, match="neither Chinese nor English"):
+            translate_text(parrot(shy), text, "en", SAMPLING)
+
+
+def test_what_the_assistant_said_before_the_user_is_left_out_and_counted(
+    parrot: Callable[..., Any],
+) -> None:
+    greeting = {"role": "assistant", "content": "你好！"}
+    assert Conversation(parrot(shy), [greeting, USER]).left_out == 1

@@ -1,6 +1,7 @@
 """`hanlin chat MODEL`: a dialogue, streamed, with a history; it works piped too.
 
-Every line of standard input is a turn of the user, or a command that begins with a slash.
+Every line of standard input is a turn of the user, or a command that begins with a slash. What the
+assistant offers is listed with numbers; such a number alone takes an offer up.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class _Talk:
         self.model, self.quiet = model, options.json
         self.sampling, self.threshold = options.sampling, options.threshold
         system = {"role": "system", "content": options.system}
-        self.messages: list[dict[str, str]] = [system] if options.system else []
+        self.messages: list[dict[str, Any]] = [system] if options.system else []
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": lambda _: say(_HELP),
             "/retry": self._retry,
@@ -86,6 +87,7 @@ class _Talk:
 
     def take(self, line: str) -> bool:
         """Take one line; return whether the dialogue goes on."""
+        line = self._chosen(line)
         word, _, rest = line.partition(" ")
         if word == "/exit":
             return False
@@ -100,11 +102,19 @@ class _Talk:
             say(str(error))
         return True
 
-    def _speak(self, messages: list[dict[str, str]]) -> None:
+    def _chosen(self, line: str) -> str:
+        """Return what a number among the offers of the last turn stands for; else the line."""
+        offers: list[str] = self.messages[-1].get("offers", []) if self.messages else []
+        return offers[int(line) - 1] if line in map(str, range(1, len(offers) + 1)) else line
+
+    def _speak(self, messages: list[dict[str, Any]]) -> None:
         """Let the assistant answer; the dialogue grows once it has."""
         conversation = self.model.converse(messages, threshold=self.threshold)
         if conversation.left_out:
-            say(f"({conversation.left_out} old messages no longer fit and are left out)")
+            say(
+                f"({conversation.left_out} old messages are left out: they no longer fit, or stand "
+                "before the user's first)"
+            )
         written = ""
         for piece in conversation.stream(self.sampling):
             written += piece
@@ -112,9 +122,11 @@ class _Talk:
                 print(piece, end="", flush=True)
         if not self.quiet:
             print(flush=True)
-        reply = conversation.as_reply(written)
+        reply = conversation.as_reply(written, self.sampling)
         if not reply.message.content:
             raise UserError("The model wrote nothing, so the turn is not kept. Try it again.")
+        for number, offer in enumerate(reply.message.offers if not self.quiet else (), start=1):
+            say(f"  {number}. {offer}")
         self.messages = [*messages, reply.message.as_dict()]
 
     def _retry(self, _: str) -> None:

@@ -47,12 +47,15 @@ def main(arguments: Sequence[str]) -> int:
     summary = model.summarize_by(text, given, max_tokens=options.max_tokens)
     if not options.json:
         say(f"keywords: {', '.join(summary.keywords)}")
+        if summary.parts > 1:
+            say(f"longer than the model's context: summarised in {summary.parts} parts")
         if summary.struck:
             say(f"not in the text, left out: {', '.join(summary.struck)}")
     result = {
         "summary": summary.text,
         "keywords": list(summary.keywords),
         "struck": list(summary.struck),
+        "parts": summary.parts,
     }
     show(options, result, summary.text)
     return 0

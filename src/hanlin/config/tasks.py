@@ -67,11 +67,6 @@ class TaskConfig(Strict):
                 f"task {self.name!r} has either a path or a world, such as world = {{ stories = "
                 "2000 }"
             )
-        if self.head is None and self.on_error == "skip":
-            raise ValueError(
-                f"task {self.name!r} has no head, and only a head's records can be skipped; leave "
-                "out `on_error` and repair the records that are named"
-            )
         if self.head is not None and self.file:
             raise ValueError(
                 f"task {self.name!r} has a head and a file; a head classifies, and the task of a "

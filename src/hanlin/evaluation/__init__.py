@@ -20,6 +20,7 @@ from hanlin.evaluation.comparison import (
     below,
     better_than_spread,
     no_better_than_spread,
+    no_lower_by,
     spread_of,
 )
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
@@ -118,6 +119,7 @@ __all__ = [
     "measure_suite",
     "next_character_accuracy",
     "no_better_than_spread",
+    "no_lower_by",
     "read_items",
     "reliability",
     "rouge",

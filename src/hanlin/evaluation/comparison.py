@@ -3,6 +3,7 @@
     at_most(f)           mean(values) <= f * mean(control)
     at_least(f)          mean(values) >= f * mean(control)
     below(l), above(l)   mean(values) <= l, mean(values) >= l; the control is shown beside
+    no_lower_by(p)       mean(values) >= mean(control) - p
     better_than_spread   mean(control) - mean(values) > 2 * spread   (the other way for `higher`)
     no_better_than_spread   the opposite, for controls that must not gain
 
@@ -31,11 +32,20 @@ __all__ = [
     "below",
     "better_than_spread",
     "no_better_than_spread",
+    "no_lower_by",
     "spread_of",
 ]
 
 Rule = Literal[
-    "at most", "at least", "below", "above", "lower", "higher", "not lower", "not higher"
+    "at most",
+    "at least",
+    "no lower by",
+    "below",
+    "above",
+    "lower",
+    "higher",
+    "not lower",
+    "not higher",
 ]
 
 _SPREADS = 2.0
@@ -47,12 +57,15 @@ class Comparison:
 
     rule: Rule
     factor: float = 1.0
-    """What the control is multiplied by; for `below` and `above` the level itself."""
+    """What the control is multiplied by; for `below` and `above` the level, for `no lower by` the
+    margin."""
 
     def __str__(self) -> str:
         """Say the rule in words."""
         if self.rule in ("below", "above"):
             return f"at {'most' if self.rule == 'below' else 'least'} {self.factor:g}"
+        if self.rule == "no lower by":
+            return f"at most {self.factor:g} lower than the control"
         if self.rule in ("at most", "at least"):
             return f"{self.rule} {self.factor:g} x the control"
         return f"{self.rule} than the control by more than twice the seeds' spread"
@@ -64,6 +77,8 @@ class Comparison:
         if not values or not control or not all(math.isfinite(number) for number in numbers):
             return "failed"
         mean = statistics.fmean(values)
+        if self.rule == "no lower by":
+            return "held" if mean >= statistics.fmean(control) - self.factor else "failed"
         if absolute or self.rule in ("at most", "at least"):
             gap = self.factor * (1.0 if absolute else statistics.fmean(control)) - mean
             return "held" if (gap if self.rule in ("at most", "below") else -gap) >= 0 else "failed"
@@ -93,6 +108,11 @@ def better_than_spread(*, higher: bool = False) -> Comparison:
 def no_better_than_spread(*, higher: bool = False) -> Comparison:
     """Return the rule that values do not beat the control's beyond twice the seeds' spread."""
     return Comparison("not higher" if higher else "not lower")
+
+
+def no_lower_by(margin: float) -> Comparison:
+    """Return the rule that values, higher being better, are at most `margin` below the control."""
+    return Comparison("no lower by", margin)
 
 
 def below(level: float) -> Comparison:

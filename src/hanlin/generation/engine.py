@@ -14,6 +14,7 @@ where the model's context is full. Control tokens are never part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,6 +64,12 @@ class Engine:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.vocabulary = Vocabulary(tokenizer)
+
+    def ending_at(self, *names: str) -> Engine:
+        """Return the same engine, whose texts end at further control tokens too."""
+        other = copy(self)
+        other.vocabulary = self.vocabulary.ending_at(*names)
+        return other
 
     def generate(
         self, prompt: Prompt, sampling: SamplingConfig, speculation: Speculation | None = None

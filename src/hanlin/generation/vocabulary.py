@@ -5,6 +5,7 @@ python -m hanlin.generation.vocabulary
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,13 @@ class Vocabulary:
             {tokenizer.eot_id, tokenizer.control.get("<|im_end|>", tokenizer.eot_id)}
         )
         self._completing: dict[tuple[bytes, int], Tensor] = {}
+
+    def ending_at(self, *names: str) -> Vocabulary:
+        """Return the same vocabulary, in which further control tokens end a text."""
+        other = copy(self)
+        known = self.tokenizer.control
+        other.ends = self.ends | {known[name] for name in names if name in known}
+        return other
 
     @cached_property
     def pieces(self) -> tuple[bytes, ...]:

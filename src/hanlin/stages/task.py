@@ -69,6 +69,7 @@ def run_task(context: StageContext) -> StageResult:
             task.config.name: {
                 "examples": task.rows.num_examples,
                 "too_long": task.too_long,
+                "skipped": len(task.skipped),
                 "share": shares[task.config.name],
                 "before": before["tasks"][task.config.name],
                 "after": after["tasks"][task.config.name],
@@ -196,3 +197,5 @@ def _say(context: StageContext, sets: Sequence[TaskSet]) -> None:
             f"Task {task.config.name}: {task.rows.num_examples:,} examples in "
             f"{task.rows.num_rows:,} rows, {held:,} kept apart{left_out}"
         )
+        if task.skipped:
+            context.say(f"Skipped {len(task.skipped):,} records; the first: {task.skipped[0]}")

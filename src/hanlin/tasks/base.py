@@ -100,6 +100,11 @@ class Task(ABC, Generic[E]):
     """Its name in recipes, in figures, and in what a release was taught."""
     control: tuple[str, ...]
     """The control tokens that its format needs."""
+    scores: tuple[str, ...] = ()
+    """Figures of `measure` by which a proof compares models, higher being better: the first that
+    was measured; dots lead into tables."""
+    bars: Mapping[str, float] = {}
+    """What a proof asks of its figures on the toy world, where every answer can be checked."""
 
     @abstractmethod
     def encode(self, example: E, tokenizer: Tokenizer) -> Encoded:
@@ -127,6 +132,13 @@ class Task(ABC, Generic[E]):
             f"The task {self.name!r} does not say how its input is rewritten, so it cannot be "
             "attacked. Define its method `rewrite`."
         )
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[E]:
+        """Return examples of a story that training takes beside those of `invent`.
+
+        None of them is held out: what is measured stays what `invent` gives.
+        """
+        return ()
 
     def language(self, example: E) -> str:
         """Return the language that an example is counted under; one group unless defined."""

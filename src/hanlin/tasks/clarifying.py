@@ -2,7 +2,8 @@
 
 The assistant has three turns. Where it asks for the fact that is missing, the user gives it; where
 it asks for another, or for what was said, the user repeats the request. The user is satisfied by
-the full reply, word for word. Beside the model stand two controls that use the same weights: one
+the full reply, word for word; how many of the things that it must name it does name is told beside
+(`slots`). Beside the model stand two controls that use the same weights: one
 that never asks, and one that always asks first.
 
     python -m hanlin.tasks.clarifying
@@ -15,9 +16,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.tasks.base import Measured, answer_limit, write_answers
-from hanlin.tasks.dialogue import ASK_ABOVE, Talk, ask_probability, opened_prompt, turn_prompt
+from hanlin.tasks.dialogue import (
+    ASK_ABOVE,
+    Talk,
+    ask_probability,
+    opened_prompt,
+    read_turn,
+    turn_prompt,
+)
+from hanlin.tasks.offering import measure_offers
 from hanlin.tasks.sources import Message
 from hanlin.text.world import Request
+from hanlin.text.world.entities import noun
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -42,6 +52,8 @@ class _Game:
     first: float = 0.0
     """The probability of asking at the first turn."""
     questions: list[str] = field(default_factory=list)
+    opening: tuple[list[int], list[int]] = field(default=([], []))
+    """The prompt of the first turn and the tokens that were written."""
     reply: str = ""
     turns: int = 0
 
@@ -49,7 +61,10 @@ class _Game:
 def measure_requests(
     engine: Engine, talks: Sequence[Talk], *, threshold: float = ASK_ABOVE
 ) -> Measured:
-    """Return ask F1, the share of right questions, and satisfied users beside both controls."""
+    """Return ask F1, the share of right questions, and satisfied users beside both controls.
+
+    What could be offered is measured behind the first turns that decided rightly.
+    """
     games = _play(engine, talks, "model", threshold)
     missing = [game.request.missing is not None for game in games]
     asked = [game.first >= threshold for game in games]
@@ -66,6 +81,7 @@ def measure_requests(
         "asked_in_vain": _share(a for a, m in zip(asked, missing, strict=True) if not m),
         "right_fact": sum(right) / sum(missing) if any(missing) else None,
         **_outcome(games),
+        **_offered(engine, games, threshold),
         "controls": {name: _outcome(_play(engine, talks, name, threshold)) for name in controls},
     }
     replies = [game.reply for game in games]
@@ -128,13 +144,17 @@ def _turn(
     said = [text for game in games for text in (game.request.question, game.request.answer)]
     written = write_answers(engine, opened, answer_limit(tokenizer, said))
     live = []
-    for (game, _), ask, ids in zip(playing, asks, written, strict=True):
-        text = tokenizer.decode(ids).strip()
+    for (game, _), prompt, ask, ids in zip(playing, opened, asks, written, strict=True):
+        text, offers = read_turn(tokenizer, ids)
+        game.opening = game.opening if turn else (prompt, ids)
         if not ask:
             game.reply = text
             continue
         game.questions.append(text)
-        game.history += [Message("assistant", text, "ask"), Message("user", _user(game, text))]
+        game.history += [
+            Message("assistant", text, "ask", offers),
+            Message("user", _user(game, text)),
+        ]
         live.append(game)
     return live
 
@@ -151,12 +171,32 @@ def _forced(policy: Policy, turn: int) -> bool:
     return policy == "always_ask" and turn == 0
 
 
+def _offered(engine: Engine, games: Sequence[_Game], threshold: float) -> dict[str, Any]:
+    right = [
+        game
+        for game in games
+        if game.turns and (game.first >= threshold) == (game.request.missing is not None)
+    ]
+    openings, requests = [game.opening for game in right], [game.request for game in right]
+    return dict(measure_offers(engine, openings, requests))
+
+
 def _outcome(games: Sequence[_Game]) -> dict[str, float]:
     satisfied = [game.reply == game.request.answer for game in games]
     return {
         "satisfied": sum(satisfied) / len(games),
+        "slots": sum(map(_slots, games)) / len(games),
         "turns": sum(game.turns for game in games) / len(games),
     }
+
+
+def _slots(game: _Game) -> float:
+    """Return the share of what the request speaks of that the reply names, in either language."""
+    about = game.request.about
+    named = (
+        noun(entity, "zh") in game.reply or noun(entity, "en") in game.reply for entity in about
+    )
+    return sum(named) / len(about)
 
 
 def _share(values: Any) -> float | None:

@@ -49,6 +49,7 @@ class Classify(Task[Labelled]):
 
     name = "classify"
     control = ("<|target|>",)
+    scores = ("accuracy",)
 
     def read(self, record: Record) -> Iterable[Labelled]:
         """Return the example of a record with `text`, maybe `text2`, and `label`."""

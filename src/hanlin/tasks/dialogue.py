@@ -3,6 +3,9 @@
     <|im_start|>assistant
     <|ask|>Whom should I give the ball to?<|im_end|>
 
+Behind a question the assistant may offer choices, behind a reply related questions, each after a
+`<|sep|>`; a chat shows them for the user to take up.
+
 The dialogue is written with the tokenizer's own chat template; only what the assistant says is
 learnt, the decision among it. Since the decision is one token, its probability
 
@@ -18,15 +21,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hanlin.errors import UserError
 from hanlin.evaluation import chrf, rouge
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
 from hanlin.tasks.sources import Decision, Message, Record, read_messages
 from hanlin.text import find_language, short_language
+from hanlin.text.world import choices, related, wide_request
 from hanlin.tokenizers.chat import apply_chat_template
 
 if TYPE_CHECKING:
@@ -34,10 +38,21 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Request, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["ASK_ABOVE", "Dialogue", "Talk", "ask_probability", "opened_prompt", "turn_prompt"]
+__all__ = [
+    "ASK_ABOVE",
+    "MOST_OFFERS",
+    "Dialogue",
+    "Talk",
+    "ask_probability",
+    "opened_prompt",
+    "read_turn",
+    "turn_prompt",
+]
 
 ASK_ABOVE = 0.5
 """The probability from which the assistant asks back, unless another is given."""
+MOST_OFFERS = 3
+"""What is offered at most behind a turn."""
 _OPENINGS: dict[Decision, str] = {"ask": "<|ask|>", "answer": "<|answer|>"}
 
 
@@ -54,7 +69,9 @@ class Dialogue(Task[Talk]):
     """Several turns of a user and an assistant."""
 
     name = "dialogue"
-    control = ("<|im_start|>", "<|im_end|>", "<|ask|>", "<|answer|>")
+    control = ("<|im_start|>", "<|im_end|>", "<|ask|>", "<|answer|>", "<|sep|>")
+    scores = ("satisfied", "rouge_l")
+    bars: Mapping[str, float] = {"ask_f1": 0.95, "right_fact": 0.9, "satisfied": 0.9}
 
     def read(self, record: Record) -> Iterable[Talk]:
         """Return the dialogue of a record; `"decision": "ask"` marks a turn that asks back."""
@@ -64,15 +81,13 @@ class Dialogue(Task[Talk]):
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Talk]:
         """Return a request about a story, with a question and its answer if a fact is missing."""
-        request = story.request(language, rng)
-        turns = [Message("user", request.text)]
-        if request.missing:
-            turns += [
-                Message("assistant", request.question, "ask"),
-                Message("user", request.fact),
-            ]
-        turns.append(Message("assistant", request.answer))
-        return [Talk(tuple(turns), language, request)]
+        return [_talk(story.request(language, rng), language)]
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Talk]:
+        """Return two requests about anyone and anything, one of them with what can be offered."""
+        plain, rich = (wide_request(language, rng) for _ in range(2))
+        asked, offered = choices(rich, language, rng), related(rich, language, rng)
+        return [_talk(plain, language), _talk(rich, language, asked, offered)]
 
     def rewrite(self, example: Talk, change: Callable[[str], str]) -> Talk:
         """Return a dialogue whose user's turns are changed.
@@ -109,6 +124,18 @@ class Dialogue(Task[Talk]):
         return _measure_replies(engine, examples)
 
 
+def read_turn(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
+    """Return what the assistant said, and what it offered behind it."""
+    parts: list[list[int]] = [[]]
+    for id in ids:
+        if id == tokenizer.control["<|sep|>"]:
+            parts.append([])
+        else:
+            parts[-1].append(id)
+    said, *offers = (tokenizer.decode(part).strip() for part in parts)
+    return said, tuple(dict.fromkeys(offer for offer in offers if offer))[:MOST_OFFERS]
+
+
 def turn_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """Return a dialogue up to where the assistant's next turn begins."""
     ids, _ = apply_chat_template(tokenizer, _shown(messages), add_generation_prompt=True)
@@ -129,15 +156,29 @@ def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
     return 1 / (1 + math.exp(min(answer - ask, 700.0)))
 
 
-def _shown(messages: Iterable[Message]) -> list[dict[str, str]]:
-    return [
-        {
-            "role": message.role,
-            "content": message.content,
-            **({"opening": _OPENINGS[message.decision]} if message.role == "assistant" else {}),
-        }
-        for message in messages
-    ]
+def _talk(
+    request: Request,
+    language: Language,
+    asked: tuple[str, ...] = (),
+    offered: tuple[str, ...] = (),
+) -> Talk:
+    turns = [Message("user", request.text)]
+    if request.missing:
+        turns += [
+            Message("assistant", request.question, "ask", asked),
+            Message("user", request.fact),
+        ]
+    turns.append(Message("assistant", request.answer, offers=offered))
+    return Talk(tuple(turns), language, request)
+
+
+def _shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = []
+    for message in messages:
+        own = {"opening": _OPENINGS[message.decision], "offers": message.offers}
+        said = {"role": message.role, "content": message.content}
+        shown.append({**said, **(own if message.role == "assistant" else {})})
+    return shown
 
 
 def _measure_replies(engine: Engine, examples: Sequence[Talk]) -> Measured:
@@ -152,7 +193,7 @@ def _measure_replies(engine: Engine, examples: Sequence[Talk]) -> Measured:
     ]
     references = [talk.messages[-1].content for talk in examples]
     written = write_answers(engine, opened, answer_limit(tokenizer, references))
-    replies = [tokenizer.decode(ids).strip() for ids in written]
+    replies = [read_turn(tokenizer, ids)[0] for ids in written]
     pairs = list(zip(replies, references, strict=True))
     likeness = [
         rouge(reply, reference, talk.language)["rouge_l"]

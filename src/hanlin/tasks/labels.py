@@ -156,20 +156,21 @@ def _read(config: TaskConfig, head: HeadConfig) -> tuple[list[Labelled], int]:
     if config.world is not None:
         return list(invent_examples(Classify(), config.world)), 0
     found: list[Labelled] = []
-    unreadable = 0
-    for record in read_records(Path(config.path)):
+    unreadable: list[DataError] = []
+    skip = unreadable.append if config.on_error == "skip" else None
+    for record in read_records(Path(config.path), on_broken=skip):
         try:
             found.append(read_labelled(record, head.label))
-        except DataError:
-            if config.on_error == "refuse":
+        except DataError as error:
+            if skip is None:
                 raise
-            unreadable += 1
+            skip(error)
     if not found:
         raise DataError(
-            f"None of the {unreadable} records of {config.path} has text and label. Name the "
+            f"None of the {len(unreadable)} records of {config.path} has text and label. Name the "
             "field of the label as head.label."
         )
-    return found, unreadable
+    return found, len(unreadable)
 
 
 def _check_columns(config: TaskConfig, found: Sequence[Labelled]) -> None:

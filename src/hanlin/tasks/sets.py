@@ -52,7 +52,9 @@ class TaskSet:
     too_long: int
     """Examples that no row holds, which were left out."""
     answers: frozenset[str]
-    """Everything that training teaches to say."""
+    """Everything that training teaches to say, control tokens parting it."""
+    skipped: tuple[str, ...] = ()
+    """Why each record that could not be used was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +76,32 @@ def gather_task(
     """Read or make up a task's examples, and keep some of them apart.
 
     Raises:
-        DataError: a record is wrong, or no example fits a row.
+        DataError: a record is wrong and none may be skipped, or no example fits a row.
         TokenizerError: the tokenizer lacks a control token.
     """
     task = find_task(config)
     check_control(tokenizer, config.name, task.control)
     writer = _Writer(task, tokenizer, row_length)
+    skipped: list[str] = []
     if config.world is not None:
         training = list(writer.write(invent_examples(task, config.world)))
         too_long = writer.too_long
         held = _hold_out_stories(writer, config.world, training, num_held_out)
     else:
-        records = read_records(Path(config.path))
-        found = list(writer.write(e for record in records for e in task.read(record)))
+        found = list(writer.write(_read(task, config, skipped)))
         training, held = _part(task, found, num_held_out)
         too_long = writer.too_long
     if not training:
         raise DataError(
             f"No example of the task {config.name!r} fits a row of {row_length} tokens; "
-            f"{too_long} were too long. Raise model.context_length, or give shorter ones."
+            f"{too_long} were too long, {len(skipped)} records were skipped. Raise "
+            "model.context_length, or give shorter ones."
         )
-    answers = {tokenizer.decode(run).strip() for one in training for run in one.encoded.answers()}
+    answers = {text for one in training for text in _said(one.encoded, tokenizer)}
     rows = ExampleRows.pack(
         (hide_tokens(one.encoded.ids, one.encoded.learnt) for one in training), row_length
     )
-    return TaskSet(config, task, rows, held, too_long, frozenset(answers))
+    return TaskSet(config, task, rows, held, too_long, frozenset(answers), tuple(skipped))
 
 
 class _Writer:
@@ -115,6 +118,33 @@ class _Writer:
                 yield _Written(example, encoded)
             else:
                 self.too_long += 1
+
+
+def _said(encoded: Encoded, tokenizer: Tokenizer) -> Iterator[str]:
+    """Yield the texts that are learnt, which control tokens part: a plan's words, a summary."""
+    marks = set(tokenizer.control.values())
+    for run in encoded.answers():
+        for is_mark, ids in itertools.groupby(run, key=marks.__contains__):
+            if not is_mark:
+                yield tokenizer.decode(list(ids)).strip()
+
+
+def _read(task: Task[Any], config: TaskConfig, skipped: list[str]) -> Iterator[Any]:
+    """Yield the examples of a file; where records may be skipped, note why each one was."""
+
+    def skip(error: DataError) -> None:
+        skipped.append(str(error))
+
+    skips = config.on_error == "skip"
+    for record in read_records(Path(config.path), on_broken=skip if skips else None):
+        try:
+            examples = list(task.read(record))
+        except DataError as error:
+            if not skips:
+                raise
+            skip(error)
+            continue
+        yield from examples
 
 
 def _part(
@@ -142,7 +172,9 @@ def invent_examples(task: Task[Any], world: WorldConfig) -> Iterator[Any]:
     for language in world.languages:
         rng = random.Random(f"{world.seed}/{task.name}/{language}")
         for _ in range(world.stories):
-            yield from task.invent(generate_story(rng), language, rng)
+            story = generate_story(rng)
+            yield from task.invent(story, language, rng)
+            yield from task.drill(story, language, rng)
 
 
 def _hold_out_stories(

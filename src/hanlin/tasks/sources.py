@@ -3,6 +3,7 @@
     {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}
     {"instruction": "…", "input": "…", "output": "…"}                              alpaca
     {"conversations": [{"from": "human", "value": "…"}, {"from": "gpt", "value": "…"}]}   sharegpt
+    {"messages": […, {"role": "assistant", "content": "…", "decision": "ask", "offers": ["…"]}]}
     {"text": "…", "summary": "…", "keywords": ["…"]}
     {"zh": "…", "en": "…"}
     {"text": "…", "label": "…"}
@@ -15,7 +16,7 @@ A file holds one record a line, or is one JSON array; .gz and .zst around it are
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -46,11 +47,14 @@ class Message:
     content: str
     decision: Decision = "answer"
     """Whether the assistant asks back or answers."""
+    offers: tuple[str, ...] = ()
+    """What the assistant offers to say next: choices for its question, or related questions."""
 
-    def as_dict(self) -> dict[str, str]:
-        """Return the message as JSON values; only the assistant decides."""
-        own = {"decision": self.decision} if self.role == "assistant" else {}
-        return {"role": self.role, "content": self.content, **own}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the message as JSON values; only the assistant decides and offers."""
+        own: dict[str, Any] = {"decision": self.decision} if self.role == "assistant" else {}
+        offered = {"offers": list(self.offers)} if self.offers else {}
+        return {"role": self.role, "content": self.content, **own, **offered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,15 @@ class Record:
         )
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(
+    path: Path, *, on_broken: Callable[[DataError], None] | None = None
+) -> Iterator[Record]:
     """Yield the records of a json or jsonl file, packed or not.
+
+    Args:
+        path: the file.
+        on_broken: what is called with the error of each line that holds no record, in place of
+            raising it; then the next line is read.
 
     Raises:
         DataError: the file cannot be read, or holds what is no record, naming file and line.
@@ -109,12 +120,13 @@ def read_records(path: Path) -> Iterator[Record]:
     for number, value in _values(text, path):
         empty = False
         place = f"{path}, {number}"
-        if not isinstance(value, dict):
-            raise DataError(
-                f"{place}: there is {_shown(value)} where a record must be, such as "
-                '{"text": "…", "label": "…"}.'
-            )
-        yield Record(value, place)
+        if isinstance(value, dict):
+            yield Record(value, place)
+            continue
+        error = value if isinstance(value, DataError) else _no_record(value, place)
+        if on_broken is None:
+            raise error
+        on_broken(error)
     if empty:
         raise DataError(f"{path} holds no record. Give a file of examples, one a line.")
 
@@ -122,7 +134,8 @@ def read_records(path: Path) -> Iterator[Record]:
 def read_messages(record: Record) -> tuple[Message, ...]:
     """Return the dialogue in a record of `messages`, of sharegpt, or of alpaca.
 
-    What follows the assistant's last turn is left out.
+    What follows the assistant's last turn is left out. The user begins, after the system if it
+    speaks at all: a reply to nothing would teach the assistant to talk before it is asked.
 
     Raises:
         DataError: naming file, line and field.
@@ -142,6 +155,12 @@ def read_messages(record: Record) -> tuple[Message, ...]:
             f"{record.place}: there is no dialogue; the record has {_names(record.values)}. Give "
             "`messages`, `conversations`, or `instruction` and `output`."
         )
+    first = next((message.role for message in turns if message.role != "system"), "")
+    if first == "assistant":
+        raise DataError(
+            f"{record.place}: the dialogue begins with the assistant. Take its first turn out, or "
+            'put the user\'s before it; on_error = "skip" leaves such records out.'
+        )
     last = max((n for n, m in enumerate(turns) if m.role == "assistant"), default=-1)
     if last < 1:
         raise DataError(
@@ -160,7 +179,15 @@ def read_turns(record: Record) -> list[Message]:
     return _turns(record, "messages", "role", "content")
 
 
+def _no_record(value: Any, place: str) -> DataError:
+    return DataError(
+        f"{place}: there is {_shown(value)} where a record must be, such as "
+        '{"text": "…", "label": "…"}.'
+    )
+
+
 def _values(text: str, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield what the lines hold; in place of one that is broken, the error that says so."""
     if text.lstrip()[:1] == "[":
         try:
             values = json.loads(text)
@@ -174,12 +201,13 @@ def _values(text: str, path: Path) -> Iterator[tuple[str, Any]]:
         if not line.strip():
             continue
         try:
-            yield f"line {number}", json.loads(line)
+            value = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(
+            value = DataError(
                 f"{path}, line {number}: this is not JSON ({error.msg}): {line[:60].strip()!r}. "
                 "Repair the line; a file has one record a line."
-            ) from None
+            )
+        yield f"line {number}", value
 
 
 def _turns(record: Record, field: str, role: str, content: str) -> list[Message]:
@@ -206,7 +234,8 @@ def _turn(record: Record, place: str, turn: Any, role: str, content: str) -> Mes
         raise DataError(
             f"{inner.place}: the field 'decision' is {_shown(decision)}; it is 'ask' or 'answer'."
         )
-    return Message(speaker, inner.text(content), decision)
+    offers = inner.texts("offers") if "offers" in inner and speaker == "assistant" else ()
+    return Message(speaker, inner.text(content), decision, offers)
 
 
 def _plain(content: Any) -> Any:

@@ -3,10 +3,12 @@
     document <|keywords|> k1 <|sep|> k2 <|summary|> text
 
 All after `<|keywords|>` is learnt, so that the model can plan by itself or be given the plan
-(entity chains: Narayan et al. 2021, TACL; user keywords: He et al. 2020, arXiv 2012.04281). In
-training the keywords stand in the order in which the summary first names them, which is what lets
-their order lead it. Words of a plan that the document does not hold are struck out before the
-summary is written.
+(entity chains: Narayan et al. 2021, TACL; user keywords: He et al. 2020, arXiv 2012.04281). The
+keywords stand in the order in which the summary first names them. That alone does not teach a model
+to follow another order: it learns to say what is usual. So each story of the toy world is given
+twice, once as it is, and once with keywords as a reader might change them and a summary told along
+these; there the plan is only read, so that the model's own plans stay as they are. Words of a plan
+that the document does not hold are struck out before the summary is written.
 
     python -m hanlin.tasks.summarize
 """
@@ -14,32 +16,37 @@ summary is written.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
-from hanlin.evaluation import rouge
-from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, greedy, write_answers
-from hanlin.tasks.keywords import (
-    find_keywords,
-    keep_present,
-    kendall_tau,
-    mention_order,
-    shared_keywords,
-)
+from hanlin.tasks.base import Encoded, Measured, Task, greedy
+from hanlin.tasks.keywords import find_keywords, keep_present, shared_keywords
+from hanlin.tasks.languages import known_language
+from hanlin.tasks.parts import split_document
 from hanlin.tasks.sources import Record
-from hanlin.text import find_language, short_language
+from hanlin.text.world import edit_keywords, event_wordings, retell
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
     from hanlin.text.world import Language, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = ["Abstract", "Plan", "Summarize", "write_plan", "write_summary"]
+__all__ = [
+    "PLAN_TOKENS",
+    "Abstract",
+    "Plan",
+    "Summarize",
+    "document_ids",
+    "plan_ids",
+    "read_plan",
+    "split_for",
+    "write_plan",
+    "write_summary",
+]
 
-_PLAN_TOKENS = 48
+PLAN_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,10 @@ class Abstract:
     keywords: tuple[str, ...]
     """In the order in which the summary names them."""
     language: str
+    events: tuple[frozenset[str], ...] = ()
+    """Of a toy-world story, the wordings of each event that the summary tells."""
+    given: bool = False
+    """Whether the keywords are a reader's, which the model has not to plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +79,13 @@ class Summarize(Task[Abstract]):
 
     name = "summarize"
     control = ("<|keywords|>", "<|sep|>", "<|summary|>")
+    scores = ("rouge_l",)
+    bars: Mapping[str, float] = {"events": 0.9, "given.kendall_tau": 0.9, "swapped.followed": 0.8}
 
     def read(self, record: Record) -> Iterable[Abstract]:
         """Return the example of a record with `text`, `summary` and maybe `keywords`."""
         document, summary = record.text("text"), record.text("summary")
-        language = short_language(find_language(document))
+        language = known_language(document, record.place)
         if "keywords" in record:
             keywords = keep_present(record.texts("keywords"), document)
         else:
@@ -81,8 +94,16 @@ class Summarize(Task[Abstract]):
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Abstract]:
         """Return a story of the toy world with its summary."""
-        words = story.keywords(language)
-        return [Abstract(story.text(language), story.summary(language), words, language)]
+        words, events = story.keywords(language), event_wordings(story, language)
+        return [Abstract(story.text(language), story.summary(language), words, language, events)]
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Abstract]:
+        """Return the story with keywords as a reader might change them, and its summary along."""
+        words = edit_keywords(story, language, rng)
+        summary = retell(story, words, language)
+        return [Abstract(story.text(language), summary, words, language, given=True)] * bool(
+            summary
+        )
 
     def rewrite(self, example: Abstract, change: Callable[[str], str]) -> Abstract:
         """Return a document that is changed; the given plan stays."""
@@ -93,43 +114,39 @@ class Summarize(Task[Abstract]):
         return example.language
 
     def encode(self, example: Abstract, tokenizer: Tokenizer) -> Encoded:
-        """Return document, keywords and summary; all after `<|keywords|>` is learnt."""
-        plan = _plan_ids(tokenizer, example.keywords)
-        answer = [*plan, *tokenizer.encode(example.summary), tokenizer.eot_id]
-        return Encoded.of(_document_ids(tokenizer, example.document), answer)
+        """Return document, keywords and summary; the keywords are learnt unless they are given."""
+        document = document_ids(tokenizer, example.document)
+        plan = plan_ids(tokenizer, example.keywords)
+        summary = [*tokenizer.encode(example.summary), tokenizer.eot_id]
+        if example.given:
+            return Encoded.of([*document, *plan], summary)
+        return Encoded.of(document, [*plan, *summary])
 
     def measure(self, engine: Engine, examples: Sequence[Abstract]) -> Measured:
-        """Return ROUGE of its own plans, and how it follows given ones, also when swapped."""
-        plans = _write_plans(engine, examples)
-        own = _write(engine, examples, [plan.keywords for plan in plans])
-        given = _write(engine, examples, [example.keywords for example in examples])
-        swapped_words = [example.keywords[::-1] for example in examples]
-        swapped = _write(engine, examples, swapped_words)
-        references = [example.summary for example in examples]
-        lead = [_first_sentence(example.document) for example in examples]
-        chosen = sum(len(plan.keywords) + len(plan.invented) for plan in plans)
-        figures = {
-            "examples": len(examples),
-            "exact": fmean(a == b for a, b in zip(own, references, strict=True)),
-            **_rouge(own, examples),
-            "invented_keywords": sum(len(p.invented) for p in plans) / chosen if chosen else None,
-            "given": {
-                **_rouge(given, examples),
-                "coverage": _coverage(given, [example.keywords for example in examples]),
-                "kendall_tau": _tau(given, [example.keywords for example in examples]),
-            },
-            "swap_followed": _followed(swapped, swapped_words),
-            "controls": {"first_sentence": _rouge(lead, examples)},
-        }
-        return Measured(figures, own, references)
+        """Return ROUGE of its own plans, and how it follows given ones, also when reversed."""
+        from hanlin.tasks.summaries import measure_summaries
+
+        return measure_summaries(engine, examples)
+
+
+def split_for(engine: Engine, document: str) -> list[str]:
+    """Cut a document into parts that leave room for a plan and a summary in the context."""
+    context = engine.model.config.context_length
+    most = context - min(PLAN_TOKENS, context // 4) - context // 4 - 2
+
+    def length(text: str) -> int:
+        return len(engine.tokenizer.encode(text))
+
+    parts = [part.strip() for part in split_document(document, most, length)]
+    return [part for part in parts if part]
 
 
 def write_plan(engine: Engine, document: str, language: str) -> Plan:
     """Return the keywords that a model plans a document's summary with."""
     tokenizer = engine.tokenizer
-    prompt = _document_ids(tokenizer, document)
-    done = engine.generate(prompt, greedy(_PLAN_TOKENS))
-    return _read_plan(tokenizer, done.ids, document, language)
+    prompt = document_ids(tokenizer, document)
+    done = engine.generate(prompt, greedy(PLAN_TOKENS))
+    return read_plan(tokenizer, done.ids, document, language)
 
 
 def write_summary(
@@ -137,48 +154,27 @@ def write_summary(
 ) -> str:
     """Return a summary that follows a plan."""
     tokenizer = engine.tokenizer
-    prompt = [*_document_ids(tokenizer, document), *_plan_ids(tokenizer, keywords)]
+    prompt = [*document_ids(tokenizer, document), *plan_ids(tokenizer, keywords)]
     return engine.generate(prompt, sampling).text.strip()
 
 
-def _write_plans(engine: Engine, examples: Sequence[Abstract]) -> list[Plan]:
-    tokenizer = engine.tokenizer
-    prompts = [_document_ids(tokenizer, example.document) for example in examples]
-    written = write_answers(engine, prompts, _PLAN_TOKENS)
-    return [
-        _read_plan(tokenizer, ids, example.document, example.language)
-        for ids, example in zip(written, examples, strict=True)
-    ]
-
-
-def _write(
-    engine: Engine, examples: Sequence[Abstract], plans: Sequence[Sequence[str]]
-) -> list[str]:
-    tokenizer = engine.tokenizer
-    prompts = [
-        [*_document_ids(tokenizer, example.document), *_plan_ids(tokenizer, plan)]
-        for example, plan in zip(examples, plans, strict=True)
-    ]
-    room = engine.model.config.context_length
-    # A plan of the model's own may be longer than the one that the example fitted a row with.
-    limit = answer_limit(tokenizer, (example.summary for example in examples))
-    written = iter(write_answers(engine, [p for p in prompts if len(p) < room], limit))
-    return [tokenizer.decode(next(written)).strip() if len(p) < room else "" for p in prompts]
-
-
-def _document_ids(tokenizer: Tokenizer, document: str) -> list[int]:
+def document_ids(tokenizer: Tokenizer, document: str) -> list[int]:
+    """Return what stands before a plan."""
     return [tokenizer.eot_id, *tokenizer.encode(document), tokenizer.control["<|keywords|>"]]
 
 
-def _plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
+def plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
+    """Return a plan up to where the summary begins."""
     ids: list[int] = []
     for number, word in enumerate(keywords):
         ids += [tokenizer.control["<|sep|>"]] if number else []
-        ids += tokenizer.encode(word)
+        # In a sentence an English word has a space before it, which is a part of its first token.
+        # Only so is it the same token that the document has, and not another spelling to learn.
+        ids += tokenizer.encode(f" {word}" if word.isascii() else word)
     return [*ids, tokenizer.control["<|summary|>"]]
 
 
-def _read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language: str) -> Plan:
+def read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language: str) -> Plan:
     """Read a plan from what was written; without any word of the document, count its words."""
     ends = {tokenizer.control["<|summary|>"]}
     separator = tokenizer.control["<|sep|>"]
@@ -194,48 +190,6 @@ def _read_plan(tokenizer: Tokenizer, ids: Sequence[int], document: str, language
     kept = keep_present(texts, document)
     invented = tuple(text for text in texts if not keep_present([text], document))
     return Plan(kept or find_keywords(document, language), invented)
-
-
-def _first_sentence(document: str) -> str:
-    for place, character in enumerate(document):
-        if character in "。！？!?" or document[place : place + 2] in (". ", ".\n"):
-            return document[: place + 1]
-    return document
-
-
-def _rouge(texts: Sequence[str], examples: Sequence[Abstract]) -> dict[str, float]:
-    scores = [
-        rouge(text, example.summary, example.language)
-        for text, example in zip(texts, examples, strict=True)
-    ]
-    return {name: fmean(score[name] for score in scores) for name in scores[0]}
-
-
-def _coverage(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return the share of the planned words that the summaries name."""
-    planned = sum(map(len, plans))
-    named = sum(len(keep_present(p, text)) for text, p in zip(texts, plans, strict=True))
-    return named / planned if planned else None
-
-
-def _tau(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return the mean Kendall tau of planned order and order of first mention."""
-    found = [
-        tau
-        for text, plan in zip(texts, plans, strict=True)
-        if (tau := kendall_tau(mention_order(plan, text))) is not None
-    ]
-    return fmean(found) if found else None
-
-
-def _followed(texts: Sequence[str], plans: Sequence[Sequence[str]]) -> float | None:
-    """Return how many of the summaries that name two words follow a swapped plan on the whole."""
-    found = [
-        tau > 0
-        for text, plan in zip(texts, plans, strict=True)
-        if (tau := kendall_tau(mention_order(plan, text))) is not None
-    ]
-    return fmean(found) if found else None
 
 
 if __name__ == "__main__":

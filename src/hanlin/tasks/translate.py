@@ -2,8 +2,9 @@
 
     <|zh2en|> source <|target|> target          <|en2zh|> source <|target|> target
 
-A translation of a toy-world story is right if it is word for word the reference, or if the checker
-reads the same events out of it.
+A sentence of the toy world is right if it is word for word that of the reference, or if the world's
+grammar reads the same event out of it, colours and counts included. Sentences are counted one by
+one, and whole stories apart from them: a story is right if every sentence is.
 
     python -m hanlin.tasks.translate
 """
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.evaluation import bleu, chrf
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
+from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import Structure, check
+from hanlin.text.world import same_sentences, split_story
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -33,6 +35,8 @@ Side = Literal["zh", "en"]
 _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
+_SENTENCES = 3
+"""Sentences of a story that are learnt by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Pair:
     source: str
     target: str
     to: Side
-    structure: Structure | None = None
-    """The events of a toy-world story, where the text is one."""
+    kind: Literal["story", "summary"] | None = None
+    """What of the toy world it is, if it is of it."""
 
 
 class Translate(Task[Pair]):
@@ -51,23 +55,33 @@ class Translate(Task[Pair]):
 
     name = "translate"
     control = ("<|zh2en|>", "<|en2zh|>", "<|target|>")
+    scores = ("sentences.right", "chrf")
+    bars: Mapping[str, float] = {"sentences.right": 0.95, "stories.right": 0.7}
 
     def read(self, record: Record) -> Iterable[Pair]:
         """Return both directions of a record with `zh` and `en`."""
         zh, en = record.text("zh"), record.text("en")
+        check_columns(zh, en, record.place)
         return [Pair(zh, en, "en"), Pair(en, zh, "zh")]
 
     def invent(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
         """Return a story of the toy world, and its summary, from one language to the other."""
         to = _OTHER[language]
         return [
-            Pair(story.summary(language), story.summary(to), to),
-            Pair(story.text(language), story.text(to), to, story.structure),
+            Pair(story.summary(language), story.summary(to), to, "summary"),
+            Pair(story.text(language), story.text(to), to, "story"),
         ]
 
     def rewrite(self, example: Pair, change: Callable[[str], str]) -> Pair:
         """Return a pair whose source is changed."""
         return replace(example, source=change(example.source))
+
+    def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
+        """Return some of the story's sentences by themselves, from which words are learnt."""
+        to = _OTHER[language]
+        sources, targets = (split_story(story.text(each), each) for each in (language, to))
+        places = rng.sample(range(len(sources)), min(_SENTENCES, len(sources)))
+        return [Pair(sources[place], targets[place], to) for place in places]
 
     def language(self, example: Pair) -> str:
         """Return the direction, such as `zh2en`."""
@@ -79,7 +93,7 @@ class Translate(Task[Pair]):
         return Encoded.of(source_prompt(tokenizer, example.source, example.to), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Pair]) -> Measured:
-        """Return BLEU and chrF2, and how many are exact or of the same events."""
+        """Return BLEU and chrF2, and how many sentences and stories are exact or say the same."""
         tokenizer, to = engine.tokenizer, examples[0].to
         prompts = [source_prompt(tokenizer, example.source, example.to) for example in examples]
         references = [example.target for example in examples]
@@ -90,7 +104,7 @@ class Translate(Task[Pair]):
         figures: dict[str, Any] = {
             "examples": len(examples),
             "exact": fmean(text == reference for text, reference in pairs),
-            **_stories(texts, examples),
+            **_world(texts, examples),
             "bleu": bleu(pairs, to),
             "chrf": chrf(pairs),
             "right_language": fmean(
@@ -112,14 +126,24 @@ def source_prompt(tokenizer: Tokenizer, source: str, to: Side) -> list[int]:
     return [tokenizer.eot_id, marks[_MARKS[to]], *tokenizer.encode(source), marks["<|target|>"]]
 
 
-def _stories(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
-    """Return how many stories are told with the same events, where there are stories."""
-    same = [
-        text == example.target or check(text, example.to).structure == example.structure
-        for text, example in zip(texts, examples, strict=True)
-        if example.structure is not None
-    ]
-    return {"stories": len(same), "equivalent": fmean(same)} if same else {}
+def _world(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
+    """Return how many sentences, and how many whole stories, of the toy world are right."""
+    sentences: list[bool] = []
+    stories: list[tuple[bool, bool]] = []
+    for text, example in zip(texts, examples, strict=True):
+        if example.kind is None:
+            continue
+        same = same_sentences(text, example.target, example.to, story=example.kind == "story")
+        sentences += same
+        if example.kind == "story":
+            stories.append((text == example.target, all(same)))
+    if not sentences:
+        return {}
+    found = {"sentences": {"examples": len(sentences), "right": fmean(sentences)}}
+    if stories:
+        exact, right = map(fmean, zip(*stories, strict=True))
+        found["stories"] = {"examples": len(stories), "exact": exact, "right": right}
+    return found
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ from hanlin.config import SamplingConfig
 from hanlin.errors import UserError
 from hanlin.tasks.dialogue import ASK_ABOVE, ask_probability, opened_prompt, turn_prompt
 from hanlin.tasks.keywords import keep_present
+from hanlin.tasks.languages import known_language
+from hanlin.tasks.offering import find_offers
+from hanlin.tasks.parts import join_summaries
 from hanlin.tasks.sources import Decision, Message, Record, read_turns
-from hanlin.tasks.summarize import write_plan, write_summary
+from hanlin.tasks.summarize import Plan, split_for, write_plan, write_summary
 from hanlin.tasks.translate import Side, source_prompt
-from hanlin.text import find_language, short_language
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -38,7 +40,7 @@ class Reply:
     ask_probability: float
     """How sure it was that something is missing."""
     left_out: int
-    """Old turns that no longer fit the model's context."""
+    """Old turns that no longer fit the context, or that come before the first of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Summary:
     keywords: tuple[str, ...]
     struck: tuple[str, ...]
     """Keywords that the document does not hold."""
+    parts: int = 1
+    """Parts that a document longer than the context was cut into."""
 
 
 class Conversation:
@@ -86,17 +90,23 @@ class Conversation:
         return self.ask_probability >= self._threshold
 
     def reply(self, sampling: SamplingConfig) -> Reply:
-        """Return the assistant's turn."""
-        return self.as_reply(self._engine.generate(self._opened, sampling).text)
+        """Return the assistant's turn, with what it offers."""
+        return self.as_reply(self._speaking.generate(self._opened, sampling).text, sampling)
 
     def stream(self, sampling: SamplingConfig) -> Iterator[str]:
-        """Yield the assistant's turn as it is written."""
-        yield from self._engine.stream(self._opened, sampling)
+        """Yield the assistant's turn as it is written, without what it offers."""
+        yield from self._speaking.stream(self._opened, sampling)
 
-    def as_reply(self, text: str) -> Reply:
-        """Return what was written, with the decision before it."""
-        message = Message("assistant", text.strip(), "ask" if self.asks else "answer")
+    def as_reply(self, text: str, sampling: SamplingConfig) -> Reply:
+        """Return what was written, with the decision before it and what is offered behind it."""
+        said = text.strip()
+        offers = find_offers(self._engine, self._opened, said, sampling) if said else ()
+        message = Message("assistant", said, "ask" if self.asks else "answer", offers)
         return Reply(message, self.ask_probability, self.left_out)
+
+    @property
+    def _speaking(self) -> Engine:
+        return self._engine.ending_at("<|sep|>")
 
     @property
     def _opened(self) -> list[int]:
@@ -112,36 +122,59 @@ def summarize_text(
 ) -> Summary:
     """Return a summary led by keywords: given ones in their order, or the model's own.
 
+    A document longer than the context is cut into parts, each is summarised, and the summaries are
+    joined. Given keywords then lead each part that holds some of them, the part with the first of
+    them first; parts that hold none are left out.
+
     Raises:
-        UserError: there is no text, or the document holds none of the given keywords.
+        UserError: there is no text, it is neither Chinese nor English, or it holds none of the
+            given keywords.
     """
     if not document.strip():
         raise UserError("There is no text to summarise.")
     document = document.strip()
-    if keywords is None:
-        plan = write_plan(engine, document, short_language(find_language(document)))
-        kept, struck = plan.keywords, plan.invented
-    else:
-        kept = keep_present(keywords, document)
-        struck = tuple(word for word in keywords if not keep_present([word], document))
-    if not kept:
+    language = known_language(document, "The document")
+    cut = split_for(engine, document)
+    parts = [(part, _plan(engine, part, language, keywords)) for part in cut]
+    struck = tuple(word for word in keywords or () if not keep_present([word], document))
+    if keywords is not None:
+        parts = [(part, plan) for part, plan in parts if plan.keywords]
+        order = {word: number for number, word in enumerate(keywords)}
+        parts.sort(key=lambda pair: min(order[word] for word in pair[1].keywords))
+    if not parts:
         raise UserError(
             f"The document holds none of the keywords {list(struck)}. Give words that stand in it, "
             "or none to let the model choose."
         )
-    return Summary(write_summary(engine, document, kept, sampling), kept, struck)
+    texts = [write_summary(engine, part, plan.keywords, sampling) for part, plan in parts]
+    named = dict.fromkeys(word for _, plan in parts for word in plan.keywords)
+    invented = dict.fromkeys(word for _, plan in parts for word in plan.invented)
+    return Summary(
+        join_summaries(texts, language),
+        keep_present(keywords, document) if keywords is not None else tuple(named),
+        struck if keywords is not None else tuple(invented),
+        len(parts),
+    )
+
+
+def _plan(engine: Engine, part: str, language: str, keywords: Sequence[str] | None) -> Plan:
+    """Return a part's plan: the given keywords that it holds, or what the model chooses."""
+    if keywords is None:
+        return write_plan(engine, part, language)
+    return Plan(keep_present(keywords, part), ())
 
 
 def translate_text(engine: Engine, text: str, to: Side, sampling: SamplingConfig) -> str:
     """Return a translation.
 
     Raises:
-        UserError: there is no text, or no such language.
+        UserError: there is no text, it is neither Chinese nor English, or no such language.
     """
     if to not in ("zh", "en"):
         raise UserError(f"A text is translated to 'zh' or 'en', not to {to!r}.")
     if not text.strip():
         raise UserError("There is no text to translate.")
+    known_language(text, "The text to translate")
     return engine.generate(source_prompt(engine.tokenizer, text.strip(), to), sampling).text.strip()
 
 

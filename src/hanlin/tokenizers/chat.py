@@ -29,6 +29,7 @@ __all__ = ["apply_chat_template", "render_chat"]
 
 # Noncharacters: Unicode keeps them for a program's own use, no text holds them.
 _OPEN, _CLOSE, _ESCAPE = "\ufdd0", "\ufdd1", "\ufdd2"
+_SEPARATOR = "<|sep|>"
 _MARKS = re.compile(f"([{_OPEN}{_CLOSE}])")
 _RESERVED = re.compile(f"[{_OPEN}{_CLOSE}{_ESCAPE}]")
 
@@ -45,7 +46,8 @@ def apply_chat_template(
     Args:
         tokenizer: its `chat_template` is used.
         messages: dictionaries with `role` and `content`; one that the program made may have an
-            `opening`, a control token that stands before the content.
+            `opening`, a control token that stands before the content, and `offers`, texts that
+            follow it, each after a `<|sep|>`.
         add_generation_prompt: whether the beginning of the assistant's next turn is added.
         allow_control: whether control tokens that messages spell out count as such. Only for
             messages that the program wrote itself.
@@ -149,16 +151,20 @@ def _escape(text: str, escaped: Mapping[str, str]) -> str:
 def _opened(
     tokenizer: Tokenizer, message: Mapping[str, Any], escaped: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Return a message in which all but its opening is escaped."""
-    opening = message.get("opening", "")
-    if opening and opening not in tokenizer.control:
-        raise TokenizerError(
-            f"A message has the opening {opening!r}, which is no control token of this "
-            f"{tokenizer.kind} tokenizer."
-        )
-    rest = {key: value for key, value in message.items() if key != "opening"}
+    """Return a message in which all but its opening and what parts its offers is escaped."""
+    opening, offers = message.get("opening", ""), message.get("offers", ())
+    for name in (opening, _SEPARATOR if offers else ""):
+        if name and name not in tokenizer.control:
+            raise TokenizerError(
+                f"A message needs {name!r}, which is no control token of this {tokenizer.kind} "
+                "tokenizer."
+            )
+    rest = {key: value for key, value in message.items() if key not in ("opening", "offers")}
     shown: dict[str, Any] = _map_strings(rest, lambda text: _escape(text, escaped))
-    return {**shown, "content": f"{opening}{shown['content']}"} if opening else shown
+    if not (opening or offers):
+        return shown
+    offered = "".join(f"{_SEPARATOR}{_escape(offer, escaped)}" for offer in offers)
+    return {**shown, "content": f"{opening}{shown['content']}{offered}"}
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:

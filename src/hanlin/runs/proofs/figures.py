@@ -50,13 +50,17 @@ def mean_at(figures: Figures, path: str) -> float:
 
 
 def _descend(figures: Figures, keys: Sequence[str], path: str) -> Any:
+    """Go down a path; a key may have dots of its own, so the longest that is there is taken."""
     found: Any = figures
-    for key in keys:
-        if not isinstance(found, Mapping) or key not in found:
+    while keys:
+        tried = [(".".join(keys[:n]), n) for n in range(len(keys), 0, -1)]
+        there = (pair for pair in tried if isinstance(found, Mapping) and pair[0] in found)
+        key, length = next(there, ("", 0))
+        if not length:
             known = ", ".join(found) if isinstance(found, Mapping) else repr(found)
             raise HanlinError(
-                f"A result has no figure {path!r}: there is no {key!r} among {known}. A longer "
+                f"A result has no figure {path!r}: there is no {keys[0]!r} among {known}. A longer "
                 "held-out split, or evaluation.samples, may bring it."
             )
-        found = found[key]
+        found, keys = found[key], keys[length:]
     return found

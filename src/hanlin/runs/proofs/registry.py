@@ -14,8 +14,16 @@ from hanlin.runs.proofs.expand import prove_expand
 from hanlin.runs.proofs.language import prove_language
 from hanlin.runs.proofs.plain import prove_plain
 from hanlin.runs.proofs.subject import Subject
+from hanlin.runs.proofs.tasks import prove_tasks
 
 __all__ = ["PROOFS", "proof_of"]
+
+
+def _only_writes(stage: StageConfig) -> bool:
+    """Whether a stage teaches tasks that all write, rather than heads or preferences."""
+    tasks = stage.task.tasks if stage.task is not None else ()
+    return bool(tasks) and all(task.head is None for task in tasks)
+
 
 PROOFS: Sequence[tuple[Callable[[StageConfig], bool], Callable[[Subject], Proof]]] = (
     (lambda stage: stage.kind == "distil", prove_distil),
@@ -23,6 +31,7 @@ PROOFS: Sequence[tuple[Callable[[StageConfig], bool], Callable[[Subject], Proof]
     (lambda stage: stage.kind == "language" and stage.language is not None, prove_language),
     (lambda stage: stage.kind == "expand", prove_expand),
     (lambda stage: stage.task is not None and stage.task.adversarial is not None, prove_attacked),
+    (_only_writes, prove_tasks),
     (lambda stage: stage.augment is not None, prove_augmentation),
     (lambda stage: stage.replay is not None and bool(stage.from_), prove_replay),
 )

@@ -10,7 +10,10 @@ from __future__ import annotations
 from hanlin.text.world.casting import Split
 from hanlin.text.world.checker import Structure, Verdict, check
 from hanlin.text.world.entities import Language
+from hanlin.text.world.equivalence import same_sentences, split_story
 from hanlin.text.world.mutation import MUTATIONS, Mutation, mutate
+from hanlin.text.world.offers import are_choices, choices, related, wide_request
+from hanlin.text.world.retelling import edit_keywords, event_wordings, retell
 from hanlin.text.world.state import Event
 from hanlin.text.world.story import Story, generate_story, write_stories
 from hanlin.text.world.tasks import Figure, Request
@@ -26,8 +29,17 @@ __all__ = [
     "Story",
     "Structure",
     "Verdict",
+    "are_choices",
     "check",
+    "choices",
+    "edit_keywords",
+    "event_wordings",
     "generate_story",
     "mutate",
+    "related",
+    "retell",
+    "same_sentences",
+    "split_story",
+    "wide_request",
     "write_stories",
 ]

@@ -13,6 +13,7 @@ from hanlin.text.world.checker import check
 from hanlin.text.world.entities import Language
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.plots import PLOTS
+from hanlin.text.world.retelling import retell
 from hanlin.text.world.story import Story, generate_story
 
 
@@ -41,6 +42,7 @@ def show(story: Story, language: Language, rng: random.Random) -> None:
     print(f"text       {text}")
     print(f"summary    {story.summary(language)}")
     print(f"keywords   {', '.join(story.keywords(language))}")
+    print(f"reversed   {retell(story, story.keywords(language)[::-1], language)}")
     for question, answer in story.questions(language):
         print(f"question   {question} — {answer}")
     print(f"request    {request.text} (missing: {request.missing or 'nothing'})")

@@ -82,6 +82,8 @@ class Request:
     """The missing fact, which answers the question; empty if nothing is missing."""
     answer: str
     """The answer once every fact is known."""
+    about: tuple[Entity, ...] = ()
+    """What the whole request speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ def make_request(
 ) -> Request:
     """Fill a frame; `missing` is the letter of the role to leave out, or empty."""
     lines = {name: _fill(line[language], cast, language) for name, line in frame.lines.items()}
+    about = tuple(cast[letter] for letter in frame.letters)
     if not missing:
-        return Request(lines["ask"], None, "", "", lines["answer"])
+        return Request(lines["ask"], None, "", "", lines["answer"], about)
     entity = cast[missing]
     kind: Missing = (
         "who" if isinstance(entity, Actor) else "what" if isinstance(entity, Item) else "where"
@@ -114,6 +117,7 @@ def make_request(
         question=lines[f"?{missing}"],
         fact=phrase(entity, "at" if kind == "where" else "known", language),
         answer=lines["answer"],
+        about=about,
     )
 
 

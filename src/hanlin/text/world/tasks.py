@@ -33,7 +33,19 @@ from hanlin.text.world.state import Event, State
 if TYPE_CHECKING:
     from hanlin.text.world.story import Story
 
-__all__ = ["Figure", "Request", "keywords", "picture", "questions", "request", "scene", "summary"]
+__all__ = [
+    "Figure",
+    "Request",
+    "core_events",
+    "entities_of",
+    "keywords",
+    "picture",
+    "questions",
+    "request",
+    "scene",
+    "scene_of",
+    "summary",
+]
 
 Question = tuple[str, str]
 
@@ -59,8 +71,8 @@ class Figure:
 def summary(story: Story, language: Language) -> str:
     """Tell where it happened and what mattered, in one or two sentences."""
     grammar = grammar_of(language)
-    first, *rest = _core(story)
-    place = _scene_of(story, first)
+    first, *rest = core_events(story)
+    place = scene_of(story, first)
     sentence = grammar.write_sentence(story.events[first], frame=_opening(place, language))
     if any(isinstance(entity, Place) for entity in story.events[first].entities):
         sentence = grammar.write_sentence(story.events[first])
@@ -71,15 +83,15 @@ def summary(story: Story, language: Language) -> str:
 def keywords(story: Story, language: Language) -> tuple[str, ...]:
     """Return the names in the summary, in the order in which they first appear there."""
     text = summary(story, language)
-    first, *rest = _core(story)
+    first, *rest = core_events(story)
     entities = [entity for index in (first, *rest) for entity in story.events[index].entities]
-    names = {noun(entity, language) for entity in [_scene_of(story, first), *entities]}
+    names = {noun(entity, language) for entity in [scene_of(story, first), *entities]}
     return tuple(sorted((name for name in names if name in text), key=text.index))
 
 
 def questions(story: Story, language: Language) -> tuple[Question, ...]:
     """Return questions with their answers: who did it, who has it, where, what colour, how many."""
-    items = [entity for entity in _entities(story) if isinstance(entity, Item)]
+    items = [entity for entity in entities_of(story) if isinstance(entity, Item)]
     found = [*_who_did(story, language), _where_at_first(story, language)]
     for item in items:
         found += _looks(item, language)
@@ -91,7 +103,7 @@ def request(story: Story, language: Language, rng: random.Random) -> Request:
     """Return a command about the story's entities, with a fact left out at times."""
     cast: dict[str, Entity] = {}
     for letter, kind in (("b", Actor), ("x", Item), ("p", Place)):
-        options = [entity for entity in _entities(story) if isinstance(entity, kind)]
+        options = [entity for entity in entities_of(story) if isinstance(entity, kind)]
         if options:
             cast[letter] = rng.choice(options)
     frame = rng.choice([frame for frame in FRAMES if set(frame.letters) <= set(cast)])
@@ -104,7 +116,7 @@ def scene(story: Story) -> tuple[Figure, ...]:
     What the story leaves open is set by the kind of thing: its natural colour, and small for what
     comes in numbers. A story without things gets one that its seed chooses.
     """
-    items = [entity for entity in _entities(story) if isinstance(entity, Item)]
+    items = [entity for entity in entities_of(story) if isinstance(entity, Item)]
     if not items:
         items = [Item(random.Random(story.wording).choice(list(THINGS.values())))]
     return tuple(
@@ -121,7 +133,7 @@ def scene(story: Story) -> tuple[Figure, ...]:
 
 def picture(story: Story, language: Language) -> str:
     """Describe the picture of the story's first place with the things of `scene`."""
-    place = next(entity for entity in _entities(story) if isinstance(entity, Place))
+    place = next(entity for entity in entities_of(story) if isinstance(entity, Place))
     if language == "zh":
         shown = "，".join(_figure(figure, "zh") for figure in scene(story))
         return f"一幅{place.zh}的画：{shown}。"
@@ -144,7 +156,7 @@ def _figure(figure: Figure, language: Language) -> str:
     )
 
 
-def _core(story: Story) -> list[int]:
+def core_events(story: Story) -> list[int]:
     """Return the first and the last of the events that matter."""
     return sorted({story.core[0], story.core[-1]})
 
@@ -154,7 +166,7 @@ def _opening(place: Place, language: Language) -> str:
     return f"在{where}，" if language == "zh" else f"{where[0].upper()}{where[1:]}, "
 
 
-def _scene_of(story: Story, index: int) -> Place:
+def scene_of(story: Story, index: int) -> Place:
     """Return where the event of this index happens: its subject's place before it."""
     state = State()
     for event in story.events[:index]:
@@ -164,7 +176,7 @@ def _scene_of(story: Story, index: int) -> Place:
     return place or PLACES[state.get("", "here")]
 
 
-def _entities(story: Story) -> list[Entity]:
+def entities_of(story: Story) -> list[Entity]:
     """Return the entities in the order of their coming."""
     return list(dict.fromkeys(entity for event in story.events for entity in event.entities))
 
@@ -181,7 +193,7 @@ def _who_did(story: Story, language: Language) -> Iterator[Question]:
     """Turn a core event into a question by putting `who` in its subject's place."""
     asked = [
         (story.events[index], _who_question(story.events[index], language))
-        for index in _core(story)
+        for index in core_events(story)
     ]
     for event, question in asked:
         rivals = {other.subject for other, same in asked if same == question}
