@@ -96,6 +96,13 @@ def test_a_stage_that_reads_an_unknown_part_is_refused() -> None:
         parse_recipe(_table(stages=[stage]), where="r.toml")
 
 
+def test_a_stage_to_which_no_part_is_left_is_refused() -> None:
+    named = {"name": "one", "kind": "language", "parts": ["main"], "training": {"steps": 1}}
+    left = {"name": "two", "kind": "language", "training": {"steps": 1}}
+    with pytest.raises(RecipeError, match="stage 'two' names no part"):
+        parse_recipe(_table(stages=[named, left]), where="r.toml")
+
+
 def test_steps_and_tokens_exclude_each_other() -> None:
     stage = {"name": "b", "kind": "language", "training": {"steps": 1, "tokens": 5}}
     with pytest.raises(RecipeError, match="either `steps` or `tokens`"):

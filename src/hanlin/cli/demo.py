@@ -1,25 +1,40 @@
-"""`hanlin demo`: the whole chain on the toy world, offline, and stories at the end."""
+"""`hanlin demo`: the whole chain on the toy world, offline; then the model shows what it learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hanlin.cli._command import Device, SetFlags, parse, say, show
 
+if TYPE_CHECKING:
+    from hanlin.api import Model
+    from hanlin.text.world import Language, Story
+
 __all__ = ["main"]
 
-_OPENINGS = ("早上，", "晚上，", "One day,", "One evening,")
+Turn = dict[str, Any]
+_OPENINGS = ("早上，", "One day,")
+_LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_OTHER: Mapping[Language, Language] = {"zh": "en", "en": "zh"}
+_QUESTION: Mapping[Language, tuple[str, str]] = {
+    "zh": ("\n问：", "\n答："),
+    "en": ("\nQuestion: ", "\nAnswer: "),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Device):
-    """Train a small bilingual GPT on the toy world before your eyes, and read what it writes."""
+    """Train a small bilingual GPT on the toy world before your eyes, and see what it has learnt."""
 
     run: Path = Path("runs/demo")
     """The run's folder; a finished demo is not trained again."""
+    seed: int = 1
+    """Which stories it is asked about; the model is the same."""
     overrides: SetFlags = ()
     """Override one key of the demo's recipe; may be given several times."""
 
@@ -34,12 +49,77 @@ def main(arguments: Sequence[str]) -> int:
         folder = api.run(
             path, folder=options.run, overrides=options.overrides, device=options.device
         )
-    model = api.load(folder)
-    stories = [
-        opening + model.generate(opening, temperature=0.7, max_tokens=120, seed=seed)
-        for seed, opening in enumerate(_OPENINGS)
+    core, reader = api.load(folder, expansion=""), api.load(folder)
+    written = [
+        opening + core.generate(opening, temperature=0.7, max_tokens=120, seed=options.seed)
+        for opening in _OPENINGS
     ]
-    show(options, {"run": str(folder), "stories": stories}, "\n\n".join(stories))
+    asked = [_ask(core, reader, language, options.seed) for language in _LANGUAGES]
+    shown = "\n\n".join([*written, *("\n".join(_lines(answers)) for answers in asked)])
+    show(options, {"run": str(folder), "stories": written, "asked": asked}, shown)
     say(f"\nThe report: {folder / 'report.html'}")
-    say(f"Another story: hanlin generate {options.run} --temperature 0.7")
+    say(f"Another story: hanlin generate {options.run} --expansion off --temperature 0.7")
+    say(f"Talk to it: hanlin chat {options.run} --expansion off")
     return 0
+
+
+def _ask(core: Model, reader: Model, language: Language, seed: int) -> dict[str, Any]:
+    """Return what the model makes of a story that it never saw, beside what the world says."""
+    from hanlin.text.world import generate_story
+
+    rng = random.Random(f"{seed}/{language}")
+    story = generate_story(rng, split="heldout")
+    text, other = story.text(language), _OTHER[language]
+    summary = core.summarize_by(text)
+    question, answer = rng.choice(story.questions(language))
+    before, after = _QUESTION[language]
+    read = reader.generate(
+        f"{text}{before}{question}{after}", temperature=0, max_tokens=16, stop=("\n",)
+    )
+    return {
+        "story": text,
+        "keywords": list(summary.keywords),
+        "summary": {"model": summary.text, "world": story.summary(language)},
+        "translation": {
+            "model": core.translate(story.summary(language), other),
+            "world": story.summary(other),
+        },
+        "question": {"text": question, "model": read.strip(), "world": answer},
+        "dialogue": _talk(core, story, language, rng),
+    }
+
+
+def _talk(core: Model, story: Story, language: Language, rng: random.Random) -> list[Turn]:
+    """Return a dialogue about a request that leaves something out; asked for it, the user says it.
+
+    An answer without asking ends it.
+    """
+    request = story.request(language, rng)
+    while not request.missing:
+        request = story.request(language, rng)
+    talk: list[Turn] = [{"role": "user", "content": request.text}]
+    for _ in range(2):
+        reply = core.reply(talk, temperature=0).message
+        talk.append(reply.as_dict())
+        if reply.decision != "ask":
+            break
+        talk.append({"role": "user", "content": request.fact})
+    return talk
+
+
+def _lines(asked: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was asked and answered, a line each."""
+    yield asked["story"]
+    yield f"  keywords     {', '.join(asked['keywords'])}"
+    for name in ("summary", "translation"):
+        yield f"  {name:<12} {asked[name]['model']}"
+        yield f"  {'':<12} the world: {asked[name]['world']}"
+    question = asked["question"]
+    yield f"  question     {question['text']}"
+    yield f"  {'':<12} {question['model']}   the world: {question['world']}"
+    for turn in asked["dialogue"]:
+        yield f"  {turn['role']:<12} {turn['content']}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(()))

@@ -104,4 +104,9 @@ class Recipe(Strict):
                     raise ValueError(
                         f"stage {stage.name!r} {verb} part {part!r}; the corpus has {list(known)}"
                     )
+            if stage.kind != "checkpoint" and not self.parts_of(stage):
+                raise ValueError(
+                    f"stage {stage.name!r} names no part and would read those that no stage names, "
+                    f"but each of {list(known)} is named by one; give it `parts`"
+                )
         return self
