@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanlin.cli._command import Device, SetFlags, parse, say, show
+from hanlin.errors import UserError
 
 if TYPE_CHECKING:
     from hanlin.api import Model
@@ -21,6 +22,8 @@ Turn = dict[str, Any]
 _OPENINGS = ("早上，", "One day,")
 _LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _OTHER: Mapping[Language, Language] = {"zh": "en", "en": "zh"}
+_STORY_SHARE = 0.6
+"""The share of the context that a story may take."""
 _QUESTION: Mapping[Language, tuple[str, str]] = {
     "zh": ("\n问：", "\n答："),
     "en": ("\nQuestion: ", "\nAnswer: "),
@@ -65,12 +68,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _ask(core: Model, reader: Model, language: Language, seed: int) -> dict[str, Any]:
     """Return what the model makes of a story that it never saw, beside what the world says."""
-    from hanlin.text.world import generate_story
-
     rng = random.Random(f"{seed}/{language}")
-    story = generate_story(rng, split="heldout")
+    story = _short_story(core, language, rng)
     text, other = story.text(language), _OTHER[language]
-    summary = core.summarize_by(text)
+    keywords, summary = _summarise(core, text)
     question, answer = rng.choice(story.questions(language))
     before, after = _QUESTION[language]
     read = reader.generate(
@@ -78,8 +79,8 @@ def _ask(core: Model, reader: Model, language: Language, seed: int) -> dict[str,
     )
     return {
         "story": text,
-        "keywords": list(summary.keywords),
-        "summary": {"model": summary.text, "world": story.summary(language)},
+        "keywords": keywords,
+        "summary": {"model": summary, "world": story.summary(language)},
         "translation": {
             "model": core.translate(story.summary(language), other),
             "world": story.summary(other),
@@ -87,6 +88,26 @@ def _ask(core: Model, reader: Model, language: Language, seed: int) -> dict[str,
         "question": {"text": question, "model": read.strip(), "world": answer},
         "dialogue": _talk(core, story, language, rng),
     }
+
+
+def _short_story(model: Model, language: Language, rng: random.Random) -> Story:
+    """Return a story of combinations kept from training that leaves room to ask and to answer."""
+    from hanlin.text.world import generate_story
+
+    room = int(_STORY_SHARE * model.decoder.config.context_length)
+    while True:
+        story = generate_story(rng, split="heldout")
+        if len(model.tokenizer.encode(story.text(language))) <= room:
+            return story
+
+
+def _summarise(core: Model, text: str) -> tuple[list[str], str]:
+    """Return the keywords that the model names and its summary; a weak one may find no keyword."""
+    try:
+        summary = core.summarize_by(text)
+    except UserError as error:
+        return [], str(error)
+    return list(summary.keywords), summary.text
 
 
 def _talk(core: Model, story: Story, language: Language, rng: random.Random) -> list[Turn]:
