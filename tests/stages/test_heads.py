@@ -16,44 +16,13 @@ from hanlin.cli import main
 from hanlin.errors import DataError, ModelError, RecipeError, StoppedError, UserError
 from hanlin.models import list_heads, load_release, read_learnt
 from hanlin.objectives import Labels
+from stage_runs import small_recipe
 
-RECIPE = """
-name = "taught"
-prompts = [""]
-
-[[corpus.sources]]
-name = "world"
-world = { stories = 120 }
-
-[corpus]
-validation_share = 0.1
-test_share = 0.1
-
-[corpus.cleaning]
-near_duplicates = false
-
-[tokenizer]
-vocab_size = 600
-
-[model]
-hidden_size = 24
-num_layers = 1
-num_heads = 2
-context_length = 128
-
-[evaluation]
-ngram_order = 0
-test_tokens = 300
-samples = 2
-
-[sampling]
-max_tokens = 10
-
-[[stages]]
-name = "base"
-kind = "language"
-training = { steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300, sample_every = 0 }
-"""
+RECIPE = small_recipe(
+    "taught",
+    model="num_layers = 1\ncontext_length = 128",
+    training="steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300",
+)
 
 STAGE = """
 [[stages]]

@@ -19,44 +19,13 @@ from hanlin.records import read_jsonl
 from hanlin.stages.preference import measure_preference
 from hanlin.tasks.base import Encoded
 from hanlin.tasks.preferences import EncodedPair
+from stage_runs import small_recipe
 
-RECIPE = """
-name = "preferring"
-prompts = [""]
-
-[[corpus.sources]]
-name = "world"
-world = { stories = 120 }
-
-[corpus]
-validation_share = 0.1
-test_share = 0.1
-
-[corpus.cleaning]
-near_duplicates = false
-
-[tokenizer]
-vocab_size = 600
-
-[model]
-hidden_size = 24
-num_layers = 1
-num_heads = 2
-context_length = 64
-
-[evaluation]
-ngram_order = 0
-test_tokens = 300
-samples = 2
-
-[sampling]
-max_tokens = 10
-
-[[stages]]
-name = "base"
-kind = "language"
-training = { steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300, sample_every = 0 }
-"""
+RECIPE = small_recipe(
+    "preferring",
+    model="num_layers = 1\ncontext_length = 64",
+    training="steps = 2, batch_tokens = 512, eval_every = 2, eval_tokens = 300",
+)
 
 STAGE = """
 [[stages]]
