@@ -85,6 +85,18 @@ def folder(make, tmp_path):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_what_an_expansion_made_deeper_is_written_with_its_own_shape(make, tmp_path, shape):
+    core = make(shape)
+    save_release(tmp_path / "model", core)
+    deeper = make(shape, num_layers=2 * core.config.num_layers)
+    packed = quantise(deeper, QuantisationConfig(bits=8))
+    save_quantised(tmp_path / "small", packed, tmp_path / "model")
+    loaded = load_release(tmp_path / "small")
+    assert loaded.config == deeper.config
+    assert torch.equal(loaded(IDS), packed(IDS))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_quantised_folder_is_read_like_any_other(make, tmp_path, shape):
     model = make(shape)
     save_release(tmp_path / "model", model)

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,12 +25,14 @@ from hanlin.errors import ModelError
 from hanlin.models.expansion import list_expansions
 from hanlin.models.packed_config import FORMAT, KEY, PREFIX
 from hanlin.models.quantised import QuantisedDecoder
+from hanlin.models.translation import to_hf_config
 from hanlin.models.weights import read_weights, write_weights
 from hanlin.records import write_json
 
 __all__ = ["load_packed", "write_packed"]
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.pt", "*.pth", "*.ckpt")
+_SIZES = ("num_hidden_layers", "max_window_layers", "intermediate_size", "n_layer", "n_inner")
 _LEFT = (*_WEIGHTS, "config.json", "expansions", "compression.json")
 
 
@@ -42,12 +46,19 @@ def write_packed(target: Path, model: QuantisedDecoder, original: Path) -> None:
     settings = {"format": FORMAT, **model.quantisation.model_dump(mode="json")}
     packed = {
         **raw,
+        **_new_shape(raw, model.config),
         "architectures": ["HanlinForCausalLM"],
         "model_type": PREFIX + str(raw["model_type"]),
         "hanlin": {**own, KEY: settings},
     }
     write_json(target / "config.json", packed)
     write_weights(target, _stored(model))
+
+
+def _new_shape(raw: Mapping[str, Any], config: ModelConfig) -> dict[str, Any]:
+    """Return the sizes of a model that grew by an expansion, as its original's file names them."""
+    ours = to_hf_config(config, eos_token_id=None, dtype="float32")
+    return {key: ours[key] for key in _SIZES if key in raw and key in ours}
 
 
 def load_packed(
