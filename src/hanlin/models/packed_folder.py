@@ -32,7 +32,10 @@ from hanlin.records import write_json
 __all__ = ["load_packed", "write_packed"]
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.pt", "*.pth", "*.ckpt")
-_SIZES = ("num_hidden_layers", "max_window_layers", "intermediate_size", "n_layer", "n_inner")
+_SIZES = (
+    *("num_hidden_layers", "num_layers", "n_layer", "intermediate_size", "n_inner"),
+    *("max_window_layers", "layer_types", "attention_types"),
+)
 _LEFT = (*_WEIGHTS, "config.json", "expansions", "compression.json")
 
 
