@@ -7,7 +7,9 @@ print(model.generate("从前"))
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hanlin.lazy import import_lazily
 
 if TYPE_CHECKING:
     from hanlin.api import Model, load, run
@@ -15,11 +17,5 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Model", "__version__", "load", "run"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the Python interface only when it is asked for, so that `import hanlin` is light."""
-    if name in ("Model", "load", "run"):
-        from hanlin import api
-
-        return getattr(api, name)
-    raise AttributeError(f"module 'hanlin' has no attribute {name!r}")
+# `import hanlin` stays light: the Python interface comes when it is asked for.
+__getattr__ = import_lazily(__name__, dict.fromkeys(("Model", "load", "run"), "hanlin.api"))

@@ -6,14 +6,16 @@ the native engine, must not wait for it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hanlin.lazy import import_lazily
 
 if TYPE_CHECKING:
     from hanlin.generation.counts import Statistics
     from hanlin.generation.draft import Completion, FinishReason, TokenLogprob
-    from hanlin.generation.engine import Engine, Prompt
+    from hanlin.generation.engine import Engine
     from hanlin.generation.job import Job
+    from hanlin.generation.prompts import Prompt
     from hanlin.generation.proposers import LookupProposer, ModelProposer, Proposal, Proposer
     from hanlin.generation.sampling import TokenHistory, sample_token
     from hanlin.generation.scheduler import Scheduler
@@ -51,7 +53,7 @@ _PLACES = {
     "Job": "hanlin.generation.job",
     "LookupProposer": "hanlin.generation.proposers",
     "ModelProposer": "hanlin.generation.proposers",
-    "Prompt": "hanlin.generation.engine",
+    "Prompt": "hanlin.generation.prompts",
     "Proposal": "hanlin.generation.proposers",
     "Proposer": "hanlin.generation.proposers",
     "Scheduler": "hanlin.generation.scheduler",
@@ -63,11 +65,4 @@ _PLACES = {
     "sample_token": "hanlin.generation.sampling",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = import_lazily(__name__, _PLACES)

@@ -21,17 +21,17 @@ import torch
 from torch import Tensor
 
 from hanlin.config import SamplingConfig, SearchConfig
-from hanlin.errors import TokenizerError, UserError
+from hanlin.errors import UserError
 from hanlin.generation.best import best_of
 from hanlin.generation.draft import Completion, Draft, TokenLogprob
 from hanlin.generation.guidance import Guidance
 from hanlin.generation.logprobs import note_logprobs
+from hanlin.generation.prompts import Prompt, begin_draft, check_scorable, check_tokenizer
 from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import draw
 from hanlin.generation.scoring import score_tokens
 from hanlin.generation.search import search
 from hanlin.generation.speculative import Speculation, write_speculatively
-from hanlin.generation.stream import TextStream
 from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Engine", "Prompt"]
-
-Prompt = str | Sequence[int]
 
 _SPARSE = 0.75
 """The share of rows still being written below which the others are taken out of the batch."""
@@ -55,12 +53,7 @@ class Engine:
         Raises:
             TokenizerError: if the tokenizer has more entries than the model has rows.
         """
-        rows = model.config.vocab_size
-        if tokenizer.vocab_size > rows:
-            raise TokenizerError(
-                f"The tokenizer has {tokenizer.vocab_size} entries, but the model has {rows} rows. "
-                "Take the tokenizer that the model was trained with."
-            )
+        check_tokenizer(tokenizer, model.config)
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.vocabulary = Vocabulary(tokenizer)
@@ -150,30 +143,14 @@ class Engine:
         Raises:
             UserError: if the tokens do not fit the model's context or its vocabulary.
         """
-        self._check_ids(token_ids)
-        context = self.model.config.context_length
-        if len(token_ids) > context + 1:
-            raise UserError(
-                f"{len(token_ids)} tokens cannot be scored at once: the model's context is "
-                f"{context}. Give at most {context + 1} tokens at a time."
-            )
+        check_scorable(token_ids, self.model.config)
         if len(token_ids) < 2:
             return []
         return score_tokens(self.model, self._tensor([list(token_ids)]))
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""
-        ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-        ids = ids or [self.tokenizer.eot_id]
-        self._check_ids(ids)
-        context = self.model.config.context_length
-        if len(ids) >= context:
-            raise UserError(
-                f"The prompt has {len(ids)} tokens and leaves no room in the model's context of "
-                f"{context}. Shorten it to at most {context - 1} tokens."
-            )
-        limit = min(sampling.max_tokens, context - len(ids))
-        return Draft(ids, limit, TextStream(sampling.stop))
+        return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
 
     @torch.inference_mode()
     def _write(self, drafts: list[Draft], sampling: SamplingConfig) -> Iterator[None]:
@@ -244,16 +221,6 @@ class Engine:
         for draft, note in zip(drafts, notes, strict=True):
             if draft.reason is None and note.id not in self.vocabulary.ends:
                 draft.logprobs.append(note)
-
-    def _check_ids(self, ids: Sequence[int]) -> None:
-        wrong = next(
-            (token for token in ids if not 0 <= token < self.model.config.vocab_size), None
-        )
-        if wrong is not None:
-            raise UserError(
-                f"Token id {wrong} is not in the model's vocabulary of "
-                f"{self.model.config.vocab_size}. Encode the text with the model's own tokenizer."
-            )
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:
         return torch.tensor(rows, device=self.model.embedding.weight.device)

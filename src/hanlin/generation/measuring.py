@@ -62,37 +62,9 @@ def measure_batch(
     """Return tokens a second of each way (median of the rounds), and how long tokens take."""
     engine = Engine(model, cast("Any", _Endless(model.config.vocab_size)))
     prompts = _prompts(batch, prompt_tokens, model.config.vocab_size)
-    whole = SamplingConfig(temperature=0, max_tokens=new_tokens, seed=0)
     config = _config(batch, prompt_tokens + new_tokens, batching)
-    lengths = [random.Random(row).randint(1, new_tokens) for row in range(3 * batch)]
     details: dict[str, Any] = {}
-
-    def scheduled() -> int:
-        details.update(_write(engine, config, prompts, [new_tokens] * batch))
-        return new_tokens * batch
-
-    def batched() -> int:
-        engine.generate_batch(prompts, whole)
-        return new_tokens * batch
-
-    def alone() -> int:
-        for prompt in prompts[:_ALONE]:
-            engine.generate(prompt, whole)
-        return new_tokens * min(batch, _ALONE)
-
-    def uneven_scheduled() -> int:
-        _write(engine, config, prompts * 3, lengths)
-        return sum(lengths)
-
-    def uneven_batched() -> int:
-        for first in range(0, len(lengths), batch):
-            longest = max(lengths[first : first + batch])
-            engine.generate_batch(prompts, whole.model_copy(update={"max_tokens": longest}))
-        return sum(lengths)
-
-    ways = {"scheduler": scheduled, "generate_batch": batched, "one_at_a_time": alone}
-    uneven = {"scheduler": uneven_scheduled, "generate_batch": uneven_batched}
-    speeds = _alternate(ways, rounds)
+    speeds = _alternate(_even(engine, config, prompts, new_tokens, details), rounds)
     weights = sum(tensor.nbytes for tensor in _weights(model))
     passes = speeds["scheduler"] / batch  # a second
     return {
@@ -100,10 +72,62 @@ def measure_batch(
         "tokens_per_second": speeds["scheduler"],
         "generate_batch": speeds["generate_batch"],
         "one_at_a_time": speeds["one_at_a_time"],
-        "uneven": _alternate(uneven, rounds),
+        "uneven": _alternate(_uneven(engine, config, prompts, new_tokens), rounds),
         "gigabytes_per_second": weights * passes / 1e9,
         **details,
     }
+
+
+def _even(
+    engine: Engine,
+    config: BatchingConfig,
+    prompts: list[list[int]],
+    new_tokens: int,
+    details: dict[str, Any],
+) -> dict[str, Callable[[], int]]:
+    """Return the ways to write texts of one length, each of which returns its tokens.
+
+    What the scheduler says of single tokens is put into `details`.
+    """
+    batch, greedy = len(prompts), _greedy(new_tokens)
+
+    def scheduled() -> int:
+        details.update(_write(engine, config, prompts, [new_tokens] * batch))
+        return new_tokens * batch
+
+    def batched() -> int:
+        engine.generate_batch(prompts, greedy)
+        return new_tokens * batch
+
+    def alone() -> int:
+        for prompt in prompts[:_ALONE]:
+            engine.generate(prompt, greedy)
+        return new_tokens * min(batch, _ALONE)
+
+    return {"scheduler": scheduled, "generate_batch": batched, "one_at_a_time": alone}
+
+
+def _uneven(
+    engine: Engine, config: BatchingConfig, prompts: list[list[int]], new_tokens: int
+) -> dict[str, Callable[[], int]]:
+    """Return the ways to write three times as many texts, of 1 to `new_tokens` tokens each."""
+    batch = len(prompts)
+    lengths = [random.Random(row).randint(1, new_tokens) for row in range(3 * batch)]
+
+    def scheduled() -> int:
+        _write(engine, config, prompts * 3, lengths)
+        return sum(lengths)
+
+    def batched() -> int:
+        for first in range(0, len(lengths), batch):
+            engine.generate_batch(prompts, _greedy(max(lengths[first : first + batch])))
+        return sum(lengths)
+
+    return {"scheduler": scheduled, "generate_batch": batched}
+
+
+def _greedy(max_tokens: int) -> SamplingConfig:
+    return SamplingConfig(temperature=0, max_tokens=max_tokens, seed=0)
 
 
 def measure_prefill(

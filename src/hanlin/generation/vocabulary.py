@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hanlin.errors import TokenizerError, UserError
 from hanlin.generation.grammar import grammar_tokenizer
+from hanlin.generation.prompts import end_tokens
 
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
@@ -34,9 +35,7 @@ class Vocabulary:
         self.tokenizer = tokenizer
         self.size = tokenizer.vocab_size
         self.control = frozenset(tokenizer.control.values())
-        self.ends = frozenset(
-            {tokenizer.eot_id, tokenizer.control.get("<|im_end|>", tokenizer.eot_id)}
-        )
+        self.ends = end_tokens(tokenizer)
         self._completing: dict[tuple[bytes, int], Tensor] = {}
 
     def ending_at(self, *names: str) -> Vocabulary:

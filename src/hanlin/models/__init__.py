@@ -6,8 +6,9 @@ the native engine, must not wait for it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hanlin.lazy import import_lazily
 
 if TYPE_CHECKING:
     from hanlin.models.build import build_model, initialise
@@ -120,11 +121,4 @@ _PLACES = {
     "write_packed": "hanlin.models.packed_folder",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = import_lazily(__name__, _PLACES)

@@ -15,11 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.config import SamplingConfig
-from hanlin.errors import ModelError, TokenizerError, UserError
+from hanlin.errors import ModelError
 from hanlin.generation.draft import Completion, Draft
 from hanlin.generation.native.model import NativeModel
 from hanlin.generation.native.sampling import History, draw, needs_history, uniforms
-from hanlin.generation.stream import TextStream
+from hanlin.generation.prompts import (
+    Prompt,
+    begin_draft,
+    check_scorable,
+    check_tokenizer,
+    end_tokens,
+)
 
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer
@@ -39,17 +45,12 @@ class NativeEngine:
         Raises:
             TokenizerError: if the tokenizer has more entries than the model has rows.
         """
-        rows = model.config.vocab_size
-        if tokenizer.vocab_size > rows:
-            raise TokenizerError(
-                f"The tokenizer has {tokenizer.vocab_size} entries, but the model has {rows} rows. "
-                "Take the tokenizer that the model was trained with."
-            )
+        check_tokenizer(tokenizer, model.config)
         self.model, self.tokenizer = model, tokenizer
         self._control = frozenset(tokenizer.control.values())
-        self._ends = {tokenizer.eot_id, tokenizer.control.get("<|im_end|>", tokenizer.eot_id)}
+        self._ends = end_tokens(tokenizer)
 
-    def generate(self, prompt: str | Sequence[int], sampling: SamplingConfig) -> Completion:
+    def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Completion:
         """Return a continuation of a text or of token ids; an empty one begins a new document.
 
         Raises:
@@ -60,7 +61,7 @@ class NativeEngine:
             pass
         return draft.complete()
 
-    def stream(self, prompt: str | Sequence[int], sampling: SamplingConfig) -> Iterator[str]:
+    def stream(self, prompt: Prompt, sampling: SamplingConfig) -> Iterator[str]:
         """Yield a continuation as it is written, in pieces of whole characters.
 
         Raises:
@@ -78,13 +79,7 @@ class NativeEngine:
         Raises:
             UserError: if the tokens do not fit the model's context or its vocabulary.
         """
-        self._check_ids(token_ids)
-        context = self.model.config.context_length
-        if len(token_ids) > context + 1:
-            raise UserError(
-                f"{len(token_ids)} tokens cannot be scored at once: the model's context is "
-                f"{context}. Give at most {context + 1} tokens at a time."
-            )
+        check_scorable(token_ids, self.model.config)
         if len(token_ids) < 2:
             return []
         session = self.model.session(len(token_ids) - 1)
@@ -98,18 +93,8 @@ class NativeEngine:
             scores += (logits[np.arange(len(targets)), targets] - norms).tolist()
         return scores
 
-    def _begin(self, prompt: str | Sequence[int], sampling: SamplingConfig) -> Draft:
-        ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-        ids = ids or [self.tokenizer.eot_id]
-        self._check_ids(ids)
-        context = self.model.config.context_length
-        if len(ids) >= context:
-            raise UserError(
-                f"The prompt has {len(ids)} tokens and leaves no room in the model's context of "
-                f"{context}. Shorten it to at most {context - 1} tokens."
-            )
-        limit = min(sampling.max_tokens, context - len(ids))
-        return Draft(ids, limit, TextStream(sampling.stop))
+    def _begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+        return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
 
     def _write(self, draft: Draft, sampling: SamplingConfig) -> Iterator[None]:
         """Write a draft to its end, a token each a step; yield after each step."""
@@ -153,15 +138,6 @@ class NativeEngine:
             return
         data = b"" if token in self._control else self.tokenizer.token_bytes(token)
         draft.write(token, data)
-
-    def _check_ids(self, ids: Sequence[int]) -> None:
-        rows = self.model.config.vocab_size
-        wrong = next((token for token in ids if not 0 <= token < rows), None)
-        if wrong is not None:
-            raise UserError(
-                f"Token id {wrong} is not in the model's vocabulary of {rows}. "
-                "Encode the text with the model's own tokenizer."
-            )
 
 
 if __name__ == "__main__":
