@@ -429,3 +429,43 @@ def test_torch_is_not_loaded(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "m")], check=True)
+
+
+@native
+@pytest.mark.parametrize("instructions", ["auto", "portable"])
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "int8", "int4"])
+@pytest.mark.parametrize("shape", ["gpt2", "qwen3-banded"])
+def test_sessions_stepped_together_are_those_alone(
+    tmp_path: Path, shape: str, weights: str, instructions: str
+) -> None:
+    # Wider than what a part of a panel holds, so that sums are put together from parts.
+    model = make(shape, intermediate_size=1200, num_layers=2)
+    found = load_native_of(
+        model, tmp_path / "m", weights=weights, instructions=instructions, threads=2
+    )
+    texts = [ids_of(3 + number % 7, seed=number) for number in range(17)]
+    following = np.random.default_rng(9).integers(0, 100, (2, 17))
+    wanted = []
+    for number, text in enumerate(texts):
+        session = found.session(12)
+        session.read(text)
+        wanted.append([session.read(step[number : number + 1]) for step in following])
+    for count in (1, 2, 3, 8, 17):
+        sessions = [found.session(12) for _ in range(count)]
+        for session, text in zip(sessions, texts, strict=False):
+            session.read(text)
+        for place, step in enumerate(following):
+            logits = found.core.step(sessions, step[:count])
+            for number in range(count):
+                assert np.array_equal(logits[number], wanted[number][place])
+
+
+@native
+def test_a_step_that_cannot_be_reads_nothing(tmp_path: Path) -> None:
+    found = load_native_of(make("gpt2"), tmp_path / "m")
+    one, full = found.session(4), found.session(1)
+    full.read(np.array([1]))
+    for sessions, tokens in [([one, one], [1, 2]), ([one, full], [1, 2]), ([one], [100]), ([], [])]:
+        with pytest.raises(ValueError):
+            found.core.step(sessions, np.array(tokens, dtype=np.int64))
+    assert one.length == 0

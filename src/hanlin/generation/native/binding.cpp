@@ -1,6 +1,7 @@
 // The core for Python: arrays in, arrays out, the interpreter's lock given back while it computes.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <memory>
 #include <optional>
@@ -118,6 +119,19 @@ py::array_t<float> read_tokens(Session& session, const Array<int64_t>& tokens, b
     return logits;
 }
 
+py::array_t<float> step(Model& model, const std::vector<Session*>& sessions,
+                        const Array<int64_t>& tokens) {
+    need(size_t(tokens.size()) == sessions.size(), "a token a session");
+    for (const Session* session : sessions) need(session != nullptr, "a session that is none");
+    py::array_t<float> logits({sessions.size(), model.shape().vocab});
+    float* out = logits.mutable_data();
+    {
+        py::gil_scoped_release free;
+        model.step(sessions, tokens.data(), out);
+    }
+    return logits;
+}
+
 std::unique_ptr<Model> make_model(size_t vocab, size_t context, size_t width, size_t layers,
                                   size_t heads, size_t kv_heads, size_t head_dim, size_t inner,
                                   bool gpt2, bool tied, size_t band, float norm_eps, int threads,
@@ -159,6 +173,7 @@ PYBIND11_MODULE(_core, module) {
         })
         .def("seal", &Model::seal)
         .def("product", &product)
+        .def("step", &step, py::arg("sessions"), py::arg("tokens"))
         .def_property_readonly("instructions", &Model::instructions)
         .def_property_readonly("threads", &Model::threads)
         .def_property_readonly("weight_bytes", &Model::weight_bytes)

@@ -298,9 +298,10 @@ template <class Isa>
 void multiply(const Panels& m, const Activations& x, int tokens, size_t first, size_t last,
               float* y, size_t y_stride) {
     const int most = m.format == Format::int4 ? Isa::most_tokens_int4 : Isa::most_tokens;
-    // With many tokens a part of a panel stays in the first cache until all have met it.
+    // With many tokens a part of a panel stays in the first cache until all have met it.  A few
+    // take the same parts, so that the sums of a token do not depend on how many come with it.
     const bool plain = m.format == Format::fp32 || m.format == Format::bf16;
-    const int step = plain && tokens > most ? kColumnsAtOnce : m.columns;
+    const int step = plain ? kColumnsAtOnce : m.columns;
     for (size_t panel = first; panel < last; ++panel) {
         const uint8_t* data = m.data + panel * m.panel_bytes;
         const size_t row = panel * kPanelRows;

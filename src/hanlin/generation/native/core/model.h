@@ -29,14 +29,14 @@ struct Layer {
     Vector qkv_bias, output_bias, up_bias, down_bias;
 };
 
+class Session;
+
 // What one thread needs for itself.
 struct Bench {
     Buffer input, wide, wide_scales, wide_sums, narrow, narrow_scales, narrow_sums;
     Buffer query, gathered, scores;
     size_t scores_room = 0;
 };
-
-class Session;
 
 class Model {
 public:
@@ -60,6 +60,11 @@ public:
     // y (rows, N) = x (rows, K) W^T with the matrix of that name: what a test compares.
     void product(const std::string& name, const float* x, size_t rows, float* y);
 
+    // Each session reads one token, all in one pass, so that the weights are read once; writes the
+    // logits after each (sessions, vocab).  Throws std::invalid_argument for a token or a session
+    // that cannot be read, and for a session named twice; nothing is read then.
+    void step(const std::vector<Session*>& sessions, const int64_t* tokens, float* logits);
+
     struct Range {
         size_t first, last;
     };
@@ -74,6 +79,7 @@ private:
     void check(const Matrix& matrix, size_t rows, size_t columns, const std::string& name) const;
     void check(const Vector& vector, size_t count, const std::string& name) const;
     void make_room();
+    void make_scores(size_t capacity);
 
     const Shape shape_;
     const Kernels& kernels_;
@@ -109,6 +115,7 @@ public:
     size_t vocab() const { return model_.shape().vocab; }
 
 private:
+    friend class Model;
     friend struct Pass;
 
     float* keys(size_t layer, size_t head) const;

@@ -103,8 +103,9 @@ void Model::product(const std::string& name, const float* x, size_t rows, float*
 }
 
 struct Pass {
-    Session& session;
     Model& model;
+    Session* const* sessions;  // one a token where `apart`, otherwise one that reads them all
+    const bool apart;
     const int64_t* tokens;
     const size_t count;  // at most kTokensAtOnce
     const bool all;      // whether logits are wanted after each token, or after the last one
@@ -127,6 +128,9 @@ struct Pass {
 private:
     using Range = Model::Range;
 
+    Session& session_of(size_t t) const { return *sessions[apart ? t : 0]; }
+    size_t place_of(size_t t) const { return session_of(t).length_ + (apart ? 0 : t); }
+
     void embed(int number) {
         const Range mine = share(count, number, model.pool_.threads());
         float* place = model.benches_[size_t(number)].input.as<float>();
@@ -134,7 +138,7 @@ private:
             float* x = model.stream_.as<float>() + t * stride;
             model.embedding_.read_row(size_t(tokens[t]), x);
             if (!s.gpt2) continue;
-            model.positions_.read_row(session.length_ + t, place);
+            model.positions_.read_row(place_of(t), place);
             for (size_t k = 0; k < s.width; ++k) x[k] += place[k];
         }
     }
@@ -218,9 +222,10 @@ private:
     // Put the keys and values of one head into the cache.
     void remember(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
                   size_t row_stride) {
-        const size_t dim = s.head_dim, padded = session.padded_dim_;
+        const size_t dim = s.head_dim;
         for (size_t t = 0; t < count; ++t) {
-            const size_t place = session.length_ + t;
+            const Session& session = session_of(t);
+            const size_t place = place_of(t), padded = session.padded_dim_;
             const float* key = rows + t * row_stride + (s.heads + head) * dim;
             const float* value = key + s.kv_heads * dim;
             float* kept = session.keys(number_of_layer, head) + place * padded;
@@ -233,13 +238,14 @@ private:
     // Let the query heads that share a key head gather from what they see.
     void listen(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
                 size_t row_stride, int number) {
-        const size_t dim = s.head_dim, padded = session.padded_dim_, group = s.heads / s.kv_heads;
+        const size_t dim = s.head_dim, group = s.heads / s.kv_heads;
         Bench& bench = model.benches_[size_t(number)];
         const bool banded = s.band != 0 && number_of_layer % 2 == 1;
         const float scale = 1.0f / std::sqrt(float(dim));
         for (size_t h = head * group; h < (head + 1) * group; ++h)
             for (size_t t = 0; t < count; ++t) {
-                const size_t end = session.length_ + t + 1;
+                const Session& session = session_of(t);
+                const size_t end = place_of(t) + 1, padded = session.padded_dim_;
                 const size_t first = banded && end > s.band ? end - s.band : 0;
                 float* query = bench.query.as<float>();
                 float* out = bench.gathered.as<float>();
@@ -270,6 +276,44 @@ private:
     }
 };
 
+void Model::make_scores(size_t capacity) {
+    for (Bench& bench : benches_)
+        if (bench.scores_room < capacity) {
+            bench.scores = Buffer(capacity * sizeof(float));
+            bench.scores_room = capacity;
+        }
+}
+
+void Model::step(const std::vector<Session*>& sessions, const int64_t* tokens, float* logits) {
+    std::lock_guard<std::mutex> alone(busy_);
+    if (sessions.empty()) throw std::invalid_argument("no sessions to step");
+    for (size_t t = 0; t < sessions.size(); ++t) {
+        const Session& session = *sessions[t];
+        if (&session.model_ != this) throw std::invalid_argument("a session of another model");
+        if (std::count(sessions.begin(), sessions.end(), sessions[t]) != 1)
+            throw std::invalid_argument("the same session twice");
+        if (session.length_ == session.capacity_) throw std::invalid_argument("a session is full");
+        if (tokens[t] < 0 || size_t(tokens[t]) >= shape_.vocab)
+            throw std::invalid_argument("token " + std::to_string(tokens[t]) +
+                                        " of a vocabulary of " + std::to_string(shape_.vocab));
+    }
+    for (const Session* session : sessions) make_scores(session->capacity_);
+    const Matrix& head = shape_.tied ? embedding_ : unembedding_;
+    const size_t row = head.padded_rows();
+    Buffer rows(std::min(sessions.size(), kTokensAtOnce) * row * sizeof(float));
+    for (size_t done = 0; done < sessions.size();) {
+        const size_t now = std::min(kTokensAtOnce, sessions.size() - done);
+        Pass pass{*this, sessions.data() + done, true, tokens + done, now, true, rows.as<float>()};
+        pool_.run([&](int number) { pass.work(number); });
+        for (size_t t = 0; t < now; ++t) {
+            ++sessions[done + t]->length_;
+            std::memcpy(logits + (done + t) * shape_.vocab, rows.as<float>() + t * row,
+                        shape_.vocab * sizeof(float));
+        }
+        done += now;
+    }
+}
+
 void Session::read(const int64_t* tokens, size_t count, bool all, float* logits) {
     std::lock_guard<std::mutex> alone(model_.busy_);
     const size_t vocab = this->vocab();
@@ -282,18 +326,15 @@ void Session::read(const int64_t* tokens, size_t count, bool all, float* logits)
         if (tokens[t] < 0 || size_t(tokens[t]) >= vocab)
             throw std::invalid_argument("token " + std::to_string(tokens[t]) +
                                         " of a vocabulary of " + std::to_string(vocab));
-    for (Bench& bench : model_.benches_)
-        if (bench.scores_room < capacity_) {
-            bench.scores = Buffer(capacity_ * sizeof(float));
-            bench.scores_room = capacity_;
-        }
+    model_.make_scores(capacity_);
     const Matrix& head = model_.shape_.tied ? model_.embedding_ : model_.unembedding_;
     const size_t row = head.padded_rows();
     Buffer rows((all ? std::min(count, kTokensAtOnce) : 1) * row * sizeof(float));
     for (size_t done = 0; done < count;) {
         const size_t now = std::min(kTokensAtOnce, count - done);
         const bool wanted = all || done + now == count;
-        Pass pass{*this, model_, tokens + done, now, all, wanted ? rows.as<float>() : nullptr};
+        Session* const self = this;
+        Pass pass{model_, &self, false, tokens + done, now, all, wanted ? rows.as<float>() : nullptr};
         model_.pool_.run([&](int number) { pass.work(number); });
         length_ += now;
         const size_t kept = all ? now : wanted ? 1 : 0;
