@@ -106,6 +106,14 @@ void drive(const Shape& shape, Format format, int group, int threads, const std:
         expect_refusal([&] { session.read(prompt.data(), 0, false, logits.data()); });
         expect_refusal([&] { session.read(prompt.data(), prompt.size(), false, logits.data()); });
         expect_refusal([&] { session.rewind(29); });
+        Session one(model, 4), two(model, 5), full(model, 1);
+        full.read(prompt.data(), 1, false, logits.data());
+        for (int step = 0; step < 4; ++step)
+            model.step({&session, &one, &two}, prompt.data(), logits.data());
+        expect_refusal([&] { model.step({&one, &one}, prompt.data(), logits.data()); });
+        expect_refusal([&] { model.step({&two, &full}, prompt.data(), logits.data()); });
+        expect_refusal([&] { model.step({&two}, wrong, logits.data()); });
+        expect_refusal([&] { model.step({}, prompt.data(), logits.data()); });
     };
     std::thread other(write);
     write();

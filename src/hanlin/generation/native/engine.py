@@ -1,7 +1,8 @@
-"""Continue and score one text at a time with the native core: the engine that a command waits for.
+"""Continue and score texts with the native core: the engine that a command waits for.
 
 The rules are those of `hanlin.generation.engine`: how a text ends, what is refused, how it is
-drawn. Sampling stays in Python; the core turns tokens into logits.
+drawn. Sampling stays in Python; the core turns tokens into logits. Texts written together read one
+token each in one pass over the weights, and each is, to the bit, the text that it is alone.
 
     python -m hanlin.generation.native.engine FOLDER PROMPT
 """
@@ -9,6 +10,7 @@ drawn. Sampling stays in Python; the core turns tokens into logits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,10 +58,20 @@ class NativeEngine:
         Raises:
             UserError: if the prompt leaves no room in the model's context.
         """
-        draft = self._begin(prompt, sampling)
-        for _ in self._write(draft, sampling):
+        return self.generate_batch([prompt], sampling)[0]
+
+    def generate_batch(
+        self, prompts: Sequence[Prompt], sampling: SamplingConfig
+    ) -> list[Completion]:
+        """Return a continuation of each prompt, all written at once; row i draws with seed + i.
+
+        Raises:
+            UserError: if a prompt leaves no room in the model's context.
+        """
+        drafts = [self._begin(prompt, sampling) for prompt in prompts]
+        for _ in self._write(drafts, sampling):
             pass
-        return draft.complete()
+        return [draft.complete() for draft in drafts]
 
     def stream(self, prompt: Prompt, sampling: SamplingConfig) -> Iterator[str]:
         """Yield a continuation as it is written, in pieces of whole characters.
@@ -69,7 +81,7 @@ class NativeEngine:
         """
         draft = self._begin(prompt, sampling)
         sent = 0
-        for _ in self._write(draft, sampling):
+        for _ in self._write([draft], sampling):
             yield from draft.pieces[sent:]
             sent = len(draft.pieces)
 
@@ -96,26 +108,28 @@ class NativeEngine:
     def _begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
 
-    def _write(self, draft: Draft, sampling: SamplingConfig) -> Iterator[None]:
-        """Write a draft to its end, a token each a step; yield after each step."""
-        session = self.model.session(len(draft.prompt) + draft.limit)
-        chance = uniforms(sampling.seed, draft.limit)
-        vocab = self.tokenizer.vocab_size
-        history = History(draft.prompt, vocab) if needs_history(sampling) else None
-        logits = self._read(session, draft.prompt)
-        for step in range(draft.limit):
-            # Rows of the model beyond the vocabulary are padding, which is never drawn.
-            scores = self._checked(logits[:vocab])
-            if history is not None:
-                scores = history.penalise(scores, sampling)
-            token = draw(scores, sampling, float(chance[step]))
-            if history is not None:
-                history.add(token)
-            self._take(draft, token)
+    def _write(self, drafts: Sequence[Draft], sampling: SamplingConfig) -> Iterator[None]:
+        """Write all drafts to their ends, a token each a step; yield after each step."""
+        texts = [self._text(draft, sampling, row) for row, draft in enumerate(drafts)]
+        logits = [self._read(text.session, text.draft.prompt) for text in texts]
+        while texts:
+            for text, scores in zip(texts, logits, strict=True):
+                # Rows of the model beyond the vocabulary are padding, which is never drawn.
+                known = self._checked(scores[: self.tokenizer.vocab_size])
+                self._take(text.draft, text.draw(known, sampling))
             yield
-            if draft.reason is not None:
-                return
-            logits = self._read(session, [token])
+            texts = [text for text in texts if text.draft.reason is None]
+            if texts:
+                last = np.array([text.draft.ids[-1] for text in texts], dtype=np.int64)
+                logits = list(self.model.core.step([text.session for text in texts], last))
+
+    def _text(self, draft: Draft, sampling: SamplingConfig, row: int) -> _Text:
+        session = self.model.session(len(draft.prompt) + draft.limit)
+        seed = None if sampling.seed is None else sampling.seed + row
+        history = None
+        if needs_history(sampling):
+            history = History(draft.prompt, self.tokenizer.vocab_size)
+        return _Text(draft, session, iter(uniforms(seed, draft.limit).tolist()), history)
 
     def _read(self, session: Any, ids: Sequence[int]) -> NDArray[np.float32]:
         """Read tokens into a session; return the logits (V,) after the last."""
@@ -138,6 +152,26 @@ class NativeEngine:
             return
         data = b"" if token in self._control else self.tokenizer.token_bytes(token)
         draft.write(token, data)
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text in the writing, and what it is drawn with."""
+
+    draft: Draft
+    session: Any
+    """What the core keeps of it."""
+    chance: Iterator[float]
+    history: History | None
+    """What it has read and written, where that counts."""
+
+    def draw(self, scores: NDArray[np.float32], sampling: SamplingConfig) -> int:
+        """Return the next token, drawn from logits (V,)."""
+        if self.history is None:
+            return draw(scores, sampling, next(self.chance))
+        token = draw(self.history.penalise(scores, sampling), sampling, next(self.chance))
+        self.history.add(token)
+        return token
 
 
 if __name__ == "__main__":

@@ -32,42 +32,37 @@ inline __m256i load(const uint8_t* at) {
 
 struct Avx2 {
     static constexpr int most_tokens = 6, most_tokens_int4 = 2;
+    // As many rows of activations as leave registers for two chains of sums each.  Every number of
+    // rows sums in the same two chains, so that a row's sums do not depend on what comes with it.
+    static constexpr int most_tokens_plain = 3;
 
-    // With few rows of activations, several columns at a time keep both multipliers busy.
+    // The even columns are one chain, the odd ones the other.
     template <int N>
     static void fp32(const uint8_t* panel, const float* x, int stride, int columns, float* out) {
-        constexpr int columns_at_once = N == 1 ? 4 : N == 2 ? 2 : 1;
         const float* w = reinterpret_cast<const float*>(panel);
-        __m256 sums[columns_at_once][N][2];
-        for (auto& column : sums)
-            for (auto& row : column) row[0] = row[1] = _mm256_setzero_ps();
-        for (int k = 0; k < columns; k += columns_at_once)
-#pragma GCC unroll 4
-            for (int c = 0; c < columns_at_once; ++c, w += kPanelRows) {
+        __m256 sums[2][N][2];
+        for (auto& chain : sums)
+            for (auto& row : chain) row[0] = row[1] = _mm256_setzero_ps();
+        for (int k = 0; k < columns; k += 2)
+#pragma GCC unroll 2
+            for (int c = 0; c < 2; ++c, w += kPanelRows) {
                 ahead(w);
                 const __m256 low = _mm256_load_ps(w), high = _mm256_load_ps(w + 8);
-#pragma GCC unroll 6
+#pragma GCC unroll 3
                 for (int t = 0; t < N; ++t) {
                     const __m256 value = _mm256_broadcast_ss(x + t * stride + k + c);
                     sums[c][t][0] = _mm256_fmadd_ps(low, value, sums[c][t][0]);
                     sums[c][t][1] = _mm256_fmadd_ps(high, value, sums[c][t][1]);
                 }
             }
-        for (int t = 0; t < N; ++t)
-            for (int half = 0; half < 2; ++half) {
-                __m256 total = sums[0][t][half];
-                for (int c = 1; c < columns_at_once; ++c)
-                    total = _mm256_add_ps(total, sums[c][t][half]);
-                _mm256_store_ps(out + t * kPanelRows + 8 * half, total);
-            }
+        store(sums, out);
     }
 
     // A lane holds two columns of a row; as fp32 each is its 16 bits above 16 zeros.
     template <int N>
     static void bf16(const uint8_t* w, const float* x, int stride, int columns, float* out) {
-        constexpr int last = N == 1 ? 1 : 0;  // two chains of sums where one would wait for itself
         const __m256i upper = _mm256_set1_epi32(int32_t(0xffff0000));
-        __m256 sums[last + 1][N][2];
+        __m256 sums[2][N][2];
         for (auto& chain : sums)
             for (auto& row : chain) row[0] = row[1] = _mm256_setzero_ps();
         for (int k = 0; k < columns; k += 2, w += kLine) {
@@ -77,21 +72,16 @@ struct Avx2 {
                 const __m256i both = load(w + 32 * half);
                 const __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
                 const __m256 second = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
-#pragma GCC unroll 6
+#pragma GCC unroll 3
                 for (int t = 0; t < N; ++t) {
                     const float* at = x + t * stride + k;
-                    __m256 &even = sums[0][t][half], &odd = sums[last][t][half];
+                    __m256 &even = sums[0][t][half], &odd = sums[1][t][half];
                     even = _mm256_fmadd_ps(first, _mm256_broadcast_ss(at), even);
                     odd = _mm256_fmadd_ps(second, _mm256_broadcast_ss(at + 1), odd);
                 }
             }
         }
-        for (int t = 0; t < N; ++t)
-            for (int half = 0; half < 2; ++half) {
-                __m256 total = sums[0][t][half];
-                if (last == 1) total = _mm256_add_ps(total, sums[last][t][half]);
-                _mm256_store_ps(out + t * kPanelRows + 8 * half, total);
-            }
+        store(sums, out);
     }
 
     // Four bytes of a row as two pairs of 16-bit numbers, columns 0 and 2, then 1 and 3.
@@ -161,6 +151,14 @@ struct Avx2 {
 
 private:
     static constexpr int kInt4Columns = 64;
+
+    template <int N>
+    static void store(const __m256 (&sums)[2][N][2], float* out) {
+        for (int t = 0; t < N; ++t)
+            for (int half = 0; half < 2; ++half)
+                _mm256_store_ps(out + t * kPanelRows + 8 * half,
+                                _mm256_add_ps(sums[0][t][half], sums[1][t][half]));
+    }
 
     template <int N>
     static const uint8_t* int4_lines(const uint8_t* w, const Activations& x, int first, int column,

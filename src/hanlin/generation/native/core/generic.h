@@ -196,7 +196,7 @@ void quantise(const Panels& w, const Activations& x, int tokens) {
 // The products of one panel with N rows of activations, in plain loops: what an instruction set
 // replaces.  `out` is (N, 16).
 struct Plain {
-    static constexpr int most_tokens = 4, most_tokens_int4 = 4;
+    static constexpr int most_tokens = 4, most_tokens_int4 = 4, most_tokens_plain = 4;
 
     template <int N>
     static void fp32(const uint8_t* panel, const float* x, int stride, int columns, float* out) {
@@ -297,10 +297,12 @@ void multiply_block(const Panels& m, const Activations& x, int first, int column
 template <class Isa>
 void multiply(const Panels& m, const Activations& x, int tokens, size_t first, size_t last,
               float* y, size_t y_stride) {
-    const int most = m.format == Format::int4 ? Isa::most_tokens_int4 : Isa::most_tokens;
+    const bool plain = m.format == Format::fp32 || m.format == Format::bf16;
+    const int most = plain                       ? Isa::most_tokens_plain
+                     : m.format == Format::int4 ? Isa::most_tokens_int4
+                                                 : Isa::most_tokens;
     // With many tokens a part of a panel stays in the first cache until all have met it.  A few
     // take the same parts, so that the sums of a token do not depend on how many come with it.
-    const bool plain = m.format == Format::fp32 || m.format == Format::bf16;
     const int step = plain ? kColumnsAtOnce : m.columns;
     for (size_t panel = first; panel < last; ++panel) {
         const uint8_t* data = m.data + panel * m.panel_bytes;
@@ -312,6 +314,8 @@ void multiply(const Panels& m, const Activations& x, int tokens, size_t first, s
                 multiply_block<Isa, 6>(m, x, t, k, count, data, row, y, y_stride);
             for (; most >= 4 && t + 4 <= tokens; t += 4)
                 multiply_block<Isa, 4>(m, x, t, k, count, data, row, y, y_stride);
+            for (; most >= 3 && t + 3 <= tokens; t += 3)
+                multiply_block<Isa, 3>(m, x, t, k, count, data, row, y, y_stride);
             for (; t + 2 <= tokens; t += 2)
                 multiply_block<Isa, 2>(m, x, t, k, count, data, row, y, y_stride);
             if (t < tokens) multiply_block<Isa, 1>(m, x, t, k, count, data, row, y, y_stride);
