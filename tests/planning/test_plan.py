@@ -8,7 +8,7 @@ import pytest
 from hanlin.config import Recipe, parse_recipe
 from hanlin.errors import HanlinError, RecipeError
 from hanlin.planning import CorpusEstimate, Hardware, plan, render
-from hanlin.planning._worker import measure_apart
+from hanlin.planning.apart import measure_apart
 from hanlin.planning.phases import evaluation_phases, training_phases
 from hanlin.planning.preparation import Preparation
 from hanlin.planning.probe import Speed
