@@ -4,11 +4,11 @@
     python benchmarks/llama_cpp.py build/bin --shapes 14m gpt3-small --weights bf16 int8 int4
 
 Each shape has random weights. llama.cpp reads the file that `hanlin export` writes, turned to
-BF16, Q8_0 or Q4_0 by its own llama-quantize; ours holds as many bits a weight. The two take turns,
-each measurement in a fresh process. A text is `--prompt` tokens read and `--write` written, and its
-speed counts both: tokens written over the seconds of the whole. Reading is a prompt of `--read`
-tokens alone, or as many as the context holds. `--transformers` adds its greedy `generate` in fp32.
-Results are medians, as JSON lines and a table.
+BF16, Q8_0 or Q4_0 by its own llama-quantize, tables too; ours holds as many bits a weight. The two
+take turns, each measurement in a fresh process. A text is `--prompt` tokens read and `--write`
+written, and its speed counts both: tokens written over the seconds of the whole. Reading is a
+prompt of `--read` tokens alone, or as many as the context holds. `--transformers` adds its greedy
+`generate` in fp32. Results are medians, as JSON lines and a table.
 """
 
 from __future__ import annotations
@@ -120,8 +120,7 @@ def _write(shape: str, path: Path) -> None:
 
 def _requantised(given: argparse.Namespace, whole: Path, weights: str) -> Path:
     file = whole.with_suffix(f".{weights}.gguf")
-    pure = [] if weights == "int4" else ["--pure"]
-    command = [given.bin / "llama-quantize", *pure, whole, file, _THEIR_TYPES[weights]]
+    command = [given.bin / "llama-quantize", "--pure", whole, file, _THEIR_TYPES[weights]]
     _run([str(part) for part in command])
     return file
 
