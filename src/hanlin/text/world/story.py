@@ -22,7 +22,7 @@ from hanlin.text.world.state import Event, is_state_dependent, structure_of
 
 __all__ = ["Story", "generate_story", "write_stories"]
 
-SECOND_PLOT_SHARE = 0.4
+SECOND_PLOT_SHARE = 0.2
 PLOT_OFFSET, PLOT_EXPONENT = 6.0, 1.25
 _QUESTIONS = 2
 SHORT_PLOT = 4
