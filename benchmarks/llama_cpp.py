@@ -4,11 +4,11 @@
     python benchmarks/llama_cpp.py build/bin --shapes 14m gpt3-small --weights bf16 int8 int4
 
 Each shape has random weights. llama.cpp reads the file that `hanlin export` writes, turned to
-BF16, Q8_0 or Q4_0 by its own llama-quantize; ours holds as many bits a weight. The two take turns,
-each measurement in a fresh process. A text is `--prompt` tokens read and `--write` written, and its
-speed counts both: tokens written over the seconds of the whole. Reading is a prompt of `--read`
-tokens alone. `--transformers` adds its greedy `generate` in fp32. Results are medians, as JSON
-lines and a table.
+BF16, Q8_0 or Q4_0 by its own llama-quantize, tables too; ours holds as many bits a weight. The two
+take turns, each measurement in a fresh process. A text is `--prompt` tokens read and `--write`
+written, and its speed counts both: tokens written over the seconds of the whole. Reading is a
+prompt of `--read` tokens alone, or as many as the context holds. `--transformers` adds its greedy
+`generate` in fp32. Results are medians, as JSON lines and a table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hanlin.config import ModelConfig
 
 _THEIR_TYPES = {"fp32": "F32", "bf16": "BF16", "int8": "Q8_0", "int4": "Q4_0"}
 
@@ -53,15 +56,15 @@ def measure(given: argparse.Namespace, shape: str, weights: str, file: Path) -> 
     def note(name: str, speed: float) -> None:
         speeds.setdefault(name, []).append(speed)
 
-    share = []
+    share, read = [], min(given.read, _shape(shape).context_length - 2)
     for _ in range(given.rounds):
         ours = _ours(given, shape, weights, given.prompt, given.write)
         note("ours", ours["tokens_per_second"])
         share.append(ours["share_of_bandwidth"])
         note("llama.cpp", _theirs(given, file, given.prompt, given.write))
-        first = _ours(given, shape, weights, given.read, 2)["first_token_ms"]
-        note("ours reading", given.read / first * 1e3)
-        note("llama.cpp reading", _theirs(given, file, given.read, 0))
+        first = _ours(given, shape, weights, read, 2)["first_token_ms"]
+        note("ours reading", read / first * 1e3)
+        note("llama.cpp reading", _theirs(given, file, read, 0))
         if given.transformers:
             note("transformers", _spawn_transformers(given, shape))
     medians = {name: round(statistics.median(values), 1) for name, values in speeds.items()}
@@ -69,6 +72,7 @@ def measure(given: argparse.Namespace, shape: str, weights: str, file: Path) -> 
         "shape": shape,
         "weights": weights,
         "threads": given.threads,
+        "read": read,
         "file_megabytes": round(file.stat().st_size / 1e6, 1),
         **medians,
         "share_of_bandwidth": round(statistics.median(share), 3),
@@ -96,23 +100,27 @@ def _theirs(given: argparse.Namespace, file: Path, read: int, write: int) -> flo
     return (write or read) / seconds
 
 
+def _shape(name: str) -> ModelConfig:
+    from hanlin.config import ModelConfig
+    from hanlin.models import resolve_model
+    from hanlin.models.presets import OWN_VOCABULARIES
+
+    return resolve_model(ModelConfig(preset=name), OWN_VOCABULARIES.get(name, 50_257))
+
+
 def _write(shape: str, path: Path) -> None:
     """Write a shape's random weights in fp32, with a vocabulary of our own kind."""
-    from hanlin.config import ModelConfig, TokenizerConfig
     from hanlin.interop import write_gguf
-    from hanlin.models import build_model, resolve_model
-    from hanlin.models.presets import OWN_VOCABULARIES
+    from hanlin.models import build_model
     from hanlin.tokenizers import train_tokenizer
 
-    config = resolve_model(ModelConfig(preset=shape), OWN_VOCABULARIES.get(shape, 50_257))
-    tokenizer = train_tokenizer(["one day 从前"], TokenizerConfig(vocab_size=400))
-    write_gguf(path, build_model(config, seed=1), tokenizer, kind="f32", name=shape)
+    tokenizer = train_tokenizer("bpe", sys.stdlib_module_names, 400)
+    write_gguf(path, build_model(_shape(shape), seed=1), tokenizer, kind="f32", name=shape)
 
 
 def _requantised(given: argparse.Namespace, whole: Path, weights: str) -> Path:
     file = whole.with_suffix(f".{weights}.gguf")
-    pure = [] if weights == "int4" else ["--pure"]
-    command = [given.bin / "llama-quantize", *pure, whole, file, _THEIR_TYPES[weights]]
+    command = [given.bin / "llama-quantize", "--pure", whole, file, _THEIR_TYPES[weights]]
     _run([str(part) for part in command])
     return file
 
@@ -129,16 +137,13 @@ def _transformers(given: argparse.Namespace) -> float:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from hanlin.config import ModelConfig
-    from hanlin.models import build_model, resolve_model, save_release
-    from hanlin.models.presets import OWN_VOCABULARIES
+    from hanlin.models import build_model, save_release
 
     torch.set_num_threads(given.threads)
-    shape = given.transformers_shape
-    config = resolve_model(ModelConfig(preset=shape), OWN_VOCABULARIES.get(shape, 50_257))
+    config = _shape(given.transformers_shape)
     with tempfile.TemporaryDirectory() as folder:
-        save_release(build_model(config, seed=1), Path(folder))
-        model = AutoModelForCausalLM.from_pretrained(folder).eval()
+        save_release(Path(folder) / "model", build_model(config, seed=1))
+        model = AutoModelForCausalLM.from_pretrained(Path(folder) / "model").eval()
     prompt = torch.randint(0, config.vocab_size, (1, given.prompt))
     speeds = []
     for _ in range(3):

@@ -20,6 +20,8 @@ both of the default rates (for the others).
     no-qk-norm  ours in the llama block
     no-zero     ours with projections that begin as normal draws
     cosine      ours with gpt2's schedule
+    fall-0.7    ours whose rate falls over the last 0.7 of the steps, not over half of them
+    fall-1      ours whose rate falls from the warm-up on
     no-decay    ours without weight decay
     quiet       ours with the embedding drawn at 0.02 in place of 0.2
 """
@@ -51,9 +53,15 @@ from hanlin.training.optimizers import hidden_matrices
 
 ARMS = (
     *("gpt2", "ours", "adamw", "muon-gpt2"),
-    *("no-qk-norm", "no-zero", "cosine", "no-decay", "quiet"),
+    *("no-qk-norm", "no-zero", "cosine", "fall-0.7", "fall-1", "no-decay", "quiet"),
 )
 _COSINE = {"kind": "cosine", "warmup_share": 0.05, "final_share": 0.1}
+_SCHEDULES: dict[str, dict[str, Any]] = {
+    "gpt2": _COSINE,
+    "cosine": _COSINE,
+    "fall-0.7": {"decay_share": 0.7},
+    "fall-1": {"decay_share": 1.0},
+}
 _ADAMW = {"kind": "adamw", "weight_decay": 0.1, "betas": (0.9, 0.95)}
 _NEWTON_SCHULZ = 5
 
@@ -146,7 +154,7 @@ def _training(options: argparse.Namespace, arm: str, rate: float, steps: int) ->
             "steps": steps,
             "batch_tokens": options.batch_tokens,
             "optimizer": optimizer,
-            "schedule": _COSINE if arm in ("gpt2", "cosine") else {},
+            "schedule": _SCHEDULES.get(arm, {}),
             "eval_every": 10**6,
             "sample_every": 0,
             "checkpoint": {"every_steps": 10**6},

@@ -15,7 +15,12 @@ def test_export_writes_gguf_once(tiny_run, tmp_path, capsys):
     arguments = ["export", str(tiny_run), str(out), "--to", "gguf", "--type", "q8_0", "--json"]
     assert main(arguments) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result == {"out": str(out), "format": "gguf", "bytes": out.stat().st_size}
+    assert result == {
+        "out": str(out),
+        "format": "gguf",
+        "bytes": out.stat().st_size,
+        "left_behind": {"heads": [], "expansions": []},
+    }
     assert len(gguf.GGUFReader(out).tensors) > 8
     assert main(arguments) == 2
     assert "exists" in capsys.readouterr().err

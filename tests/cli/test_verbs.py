@@ -224,3 +224,5 @@ def test_bench_decode_measures_both_engines(
         assert table["p50_ms"] <= table["p99_ms"]  # type: ignore[index, operator]
     assert result["share_of_bandwidth"] > 0  # type: ignore[operator]
     assert main(["bench", "decode", "--max-tokens", "1"]) == 2
+    assert main(["bench", "decode", "--preset", "1m", "--prompt-tokens", "512"]) == 2
+    assert "context is 256" in capsys.readouterr().err

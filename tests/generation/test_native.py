@@ -274,6 +274,18 @@ def test_both_engines_write_the_same(pair, shape: str) -> None:
         assert "".join(fast.stream(prompt, drawn)) == fast.generate(prompt, drawn).text
 
 
+@native
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["gpt2", "llama", "qwen2", "qwen3"])
+def test_two_hundred_greedy_texts_are_those_of_torch(pair, shape: str) -> None:
+    plain, fast = pair(shape)
+    generator = np.random.default_rng(4)
+    greedy = SamplingConfig(temperature=0, max_tokens=24)
+    for number in range(200):
+        prompt = generator.integers(3, plain.tokenizer.vocab_size, 1 + number % 50).tolist()
+        assert_same_but_for_ties(plain, fast, prompt, greedy)
+
+
 def assert_same_but_for_ties(
     plain: Engine, fast: NativeEngine, prompt: list[int], sampling: SamplingConfig
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanlin.config import Recipe, load_recipe, parse_recipe
-from hanlin.models import read_config
+from hanlin.models import forward_flops_per_token, read_config
 from hanlin.planning import Hardware
 from hanlin.planning.shapes import list_shapes
 from hanlin.planning.workload import list_workloads
@@ -50,13 +50,20 @@ kind = "task"
 from = "law"
 task = {{ method = "lora", rank = 2, held_out = 2, tasks = [ {{ name = "translate", \
 world = {{ stories = 40 }} }} ] }}
+{TRAINING}
+[[stages]]
+name = "hardened"
+kind = "task"
+from = "student"
+task = {{ held_out = 2, adversarial = {{ method = "fgm" }}, tasks = [ {{ name = "translate", \
+world = {{ stories = 40 }} }} ] }}
 {TRAINING}"""
 TEXT = small_recipe(
     "priced",
     model="num_layers = 2\ncontext_length = 96",
     training="steps = 4, batch_tokens = 480, eval_every = 4, eval_tokens = 200",
 )
-NAMES = ("base", "student", "polish", "law", "beside", "taught")
+NAMES = ("base", "student", "polish", "law", "beside", "taught", "hardened")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,7 @@ def test_teachers_and_own_text_are_told_apart(priced: Path) -> None:
     assert extra["student"] == read_result(priced, "2-student")["extra_flops"]
     assert extra["polish"] == pytest.approx(read_result(priced, "3-polish")["extra_flops"], rel=0.1)
     assert extra["base"] == extra["law"] == extra["taught"] == 0
-    assert [len(work.teachers) for work in works] == [0, 1, 1, 0, 0, 0]
+    assert [len(work.teachers) for work in works] == [0, 1, 1, 0, 0, 0, 0]
 
 
 def test_the_shape_of_every_release_is_known_before(priced: Path) -> None:
@@ -88,6 +95,18 @@ def test_the_shape_of_every_release_is_known_before(priced: Path) -> None:
         assert shapes[name].core.model_dump() == written.model_dump()
     assert shapes["law"].whole.num_layers == shapes["law"].core.num_layers + 1
     assert shapes["beside"].core == shapes["polish"].whole
+
+
+@pytest.mark.parametrize("loss", ["dpo", "simpo"])
+def test_only_a_preference_with_a_reference_pays_for_it(priced: Path, loss: str) -> None:
+    task = f"{{ preference = {{ path = 'pairs.jsonl', loss = '{loss}' }} }}"
+    stage = f"[[stages]]\nname = 'liked'\nkind = 'task'\nfrom = 'base'\ntask = {task}\n{TRAINING}"
+    path = priced.parent / f"{loss}.toml"
+    path.write_text(f"{TEXT}\n{stage}", encoding="utf-8")
+    base, liked = list_workloads(load_recipe(path), 600)
+    forward = forward_flops_per_token(base.shape, liked.row_tokens)
+    paid = forward * liked.tokens if loss == "dpo" else 0
+    assert (liked.extra_flops, len(liked.teachers)) == (paid, int(loss == "dpo"))
 
 
 def test_a_release_from_elsewhere_brings_its_shape(priced: Path) -> None:

@@ -13,9 +13,13 @@ import torch
 import hanlin
 from hanlin.api import Model
 from hanlin.cli import main
+from hanlin.compression import quantise, save_quantised
+from hanlin.config import ExpandConfig, QuantisationConfig
 from hanlin.errors import DataError, ModelError, RecipeError, StoppedError, UserError
-from hanlin.models import list_heads, load_release, read_learnt
+from hanlin.models import list_heads, load_release, read_learnt, save_expansion
+from hanlin.models.expansion import begin_expansion, extract_expansion
 from hanlin.objectives import Labels
+from hanlin.tasks import classify_texts
 from stage_runs import small_recipe
 
 RECIPE = small_recipe(
@@ -160,6 +164,73 @@ def test_frozen_stages_add_heads_and_others_leave_them_out(tmp_path: Path) -> No
     first, second = (hanlin.load(folder / f"stages/{s}/model") for s in ("2-tasks", "3-more"))
     text = "小猫喜欢3条鱼。"
     assert first.classify(text) == second.classify(text, head="mood")
+
+
+def test_a_quantised_copy_keeps_its_heads(
+    headed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "int8"
+    assert main(["quantize", str(headed), str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["heads"] == ["mood", "pairs"]
+    assert said["left_behind"] == {"heads": [], "expansions": []}
+    before: Model = hanlin.load(headed)
+    after: Model = hanlin.load(out)
+    for name in before.heads:
+        first, second = before.released_head(name), after.released_head(name)
+        assert (second.temperature, second.context) == (first.temperature, first.context)
+        tensors = second.head.state_dict()
+        assert all(torch.equal(tensors[key], t) for key, t in first.head.state_dict().items())
+        for text in ("小猫喜欢3条鱼。", "小狗讨厌4条鱼。"):
+            near = pytest.approx(dict(before.classify(text, head=name).probabilities), abs=0.02)
+            assert after.classify(text, head=name).probabilities == near
+    assert main(["classify", str(out), "小猫喜欢3条鱼。", "--head", "mood"]) == 0
+    assert capsys.readouterr().out.startswith(("good", "bad"))
+
+
+def test_saving_a_quantised_model_and_loading_it_changes_no_probability(
+    headed: Path, tmp_path: Path
+) -> None:
+    plain: Model = hanlin.load(headed)
+    packed = quantise(plain.decoder, QuantisationConfig(bits=8))
+    assert save_quantised(tmp_path / "int8", packed, headed / "model") == ["mood", "pairs"]
+    texts = ["小猫喜欢3条鱼。", "小狗讨厌4条鱼。"]
+    for head in (plain.released_head(name) for name in plain.heads):
+        kept = classify_texts(packed, plain.tokenizer, head, texts)
+        loaded: Model = hanlin.load(tmp_path / "int8")
+        assert loaded.classify_batch(texts, head=head.name) == kept
+
+
+def test_copies_that_cannot_hold_heads_say_so(
+    headed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pruned = ["prune", str(headed), str(tmp_path / "thin"), "--mlp", "0.25"]
+    assert main([*pruned, "--calibration-rows", "2"]) == 0
+    assert "the heads mood, pairs; they were learnt on other weights" in capsys.readouterr().out
+    pytest.importorskip("gguf")
+    exported = ["export", str(headed), str(tmp_path / "one.gguf"), "--to", "gguf", "--json"]
+    assert main(exported) == 0
+    assert json.loads(capsys.readouterr().out)["left_behind"]["heads"] == ["mood", "pairs"]
+
+
+def test_a_merged_expansion_parts_a_quantised_copy_from_its_heads(
+    headed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    core, grown = load_release(headed / "model"), tmp_path / "grown"
+    config = ExpandConfig(method="lora", rank=2)
+    expansion = extract_expansion(
+        begin_expansion(core, config, torch.Generator().manual_seed(1)), config
+    )
+    save_expansion(grown, headed / "model", "law", expansion)
+    assert main(["quantize", str(grown), str(tmp_path / "int8"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["heads"], said["left_behind"]["heads"]) == ([], ["mood", "pairs"])
+    assert list_heads(tmp_path / "int8") == []
+    alone = ["quantize", str(grown), str(tmp_path / "core"), "--expansion", "off"]
+    assert main(alone) == 0
+    said_in_words = capsys.readouterr().out
+    assert "Heads that came along: mood, pairs" in said_in_words
+    assert "Left behind: the expansions law" in said_in_words
 
 
 @pytest.mark.parametrize(

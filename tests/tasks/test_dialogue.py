@@ -10,14 +10,8 @@ import pytest
 
 from hanlin.tasks import Message, Record
 from hanlin.tasks.clarifying import measure_requests
-from hanlin.tasks.dialogue import (
-    Dialogue,
-    Talk,
-    ask_probability,
-    opened_prompt,
-    read_turn,
-    turn_prompt,
-)
+from hanlin.tasks.dialogue import Dialogue
+from hanlin.tasks.turns import Talk, ask_probability, opened_prompt, read_turn, turn_prompt
 from hanlin.text.world import Story
 from hanlin.tokenizers import Tokenizer
 

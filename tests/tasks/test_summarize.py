@@ -11,7 +11,8 @@ import pytest
 
 from hanlin.tasks import Record
 from hanlin.tasks.keywords import keep_present, kendall_tau, mention_order, shared_keywords
-from hanlin.tasks.summarize import Abstract, Summarize, write_plan
+from hanlin.tasks.plans import Abstract, write_plan
+from hanlin.tasks.summarize import Summarize
 from hanlin.text.world import Story
 from hanlin.tokenizers import Tokenizer
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanlin.training import Muon, orthogonalise
+from hanlin.training.muon import iterate_on_gram, iterate_reference
 
 
 def _muon(matrices: dict[str, torch.Tensor], **changes: object) -> Muon:
@@ -104,3 +105,28 @@ def test_it_agrees_with_torch_up_to_bf16(momentum: float) -> None:
         muon.step(1.0)
         reference.step()
     torch.testing.assert_close(ours, theirs.detach(), rtol=0.0, atol=0.03)
+
+
+@pytest.mark.parametrize("floor", [1.0, 1e-3, 1e-6, 0.0])
+@pytest.mark.parametrize("shape", [(3, 16, 32), (2, 24, 96)])
+def test_the_gram_side_is_as_exact_as_the_plain_form(
+    shape: tuple[int, int, int], floor: float
+) -> None:
+    stack = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    stack[:, : shape[1] // 2] *= floor  # half of the singular values are tiny, or none
+    stack /= stack.flatten(1).norm(dim=1)[:, None, None]
+    exact = iterate_reference(stack.double()).float()
+    torch.testing.assert_close(iterate_reference(stack), exact, rtol=0, atol=1e-5)
+    torch.testing.assert_close(iterate_on_gram(stack), exact, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 40), (2, 40, 16)])
+def test_long_matrices_of_either_orientation_equal_the_reference(
+    shape: tuple[int, int, int],
+) -> None:
+    stack = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    unit = stack / stack.flatten(1).norm(dim=1)[:, None, None]
+    lying = unit if shape[1] < shape[2] else unit.mT
+    expected = iterate_reference(lying)
+    expected = expected if shape[1] < shape[2] else expected.mT
+    torch.testing.assert_close(orthogonalise(stack), expected, rtol=0, atol=1e-5)

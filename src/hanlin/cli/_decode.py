@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hanlin.errors import UserError
+
 if TYPE_CHECKING:
     from hanlin.config import ModelConfig
     from hanlin.generation.native import NativeModel
@@ -47,10 +49,20 @@ class DecodeBench:
 
 
 def measure_decoding(bench: DecodeBench) -> dict[str, Any]:
-    """Measure, native and torch in turns; return what `hanlin bench decode` prints."""
+    """Measure, native and torch in turns; return what `hanlin bench decode` prints.
+
+    Raises:
+        UserError: prompt and text do not fit the model's context.
+    """
     from hanlin.generation.native import load_core
 
     model = _native(bench)
+    length, context = bench.prompt_tokens + bench.max_tokens, model.config.context_length
+    if length > context:
+        raise UserError(
+            f"{bench.prompt_tokens} tokens of prompt and {bench.max_tokens} written make {length}; "
+            f"the model's context is {context}. Ask for fewer."
+        )
     prompt = np.random.default_rng(1).integers(0, model.config.vocab_size, bench.prompt_tokens)
     writers: dict[str, Writer] = {"native": _native_writer(model, prompt, bench.max_tokens)}
     if bench.torch:

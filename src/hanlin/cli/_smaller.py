@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from hanlin.cli._beside import render_left_behind
 from hanlin.cli._command import Loading, say
 from hanlin.cli._text import read_text, run_text
 from hanlin.errors import DataError
@@ -105,6 +106,9 @@ def render(result: dict[str, Any]) -> str:
         f"{result['out']}: {size['smaller']:,} bytes of weights, {size['share']:.1%} of "
         f"{size['original']:,}; {result['bits_per_parameter']:.2f} bits a parameter",
     ]
+    if result.get("heads"):
+        lines.append(f"Heads that came along: {', '.join(result['heads'])}")
+    lines += render_left_behind(result["left_behind"])
     if "by_language" not in result:
         return "\n".join([*lines, "No text to compare on: give --text FILES."])
     lines.append("language  bits/byte before  after    change   same top token  KL (nats)")

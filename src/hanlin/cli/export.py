@@ -9,10 +9,13 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hanlin.cli._beside import left_behind, render_left_behind
 from hanlin.cli._command import Common, parse, show
 from hanlin.errors import UserError
 
 __all__ = ["main"]
+
+_NO_HEADS = "neither format has a place for them. `hanlin classify` uses the original"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,5 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         write_onnx(options.out, model.decoder)
     size = options.out.stat().st_size
     result = {"out": str(options.out), "format": options.to, "bytes": size}
-    show(options, result, f"{options.out}: {size:,} bytes")
+    result["left_behind"] = left = left_behind(model, _NO_HEADS)
+    words = [f"{options.out}: {size:,} bytes", *render_left_behind(left)]
+    show(options, result, "\n".join(words))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hanlin.cli._beside import left_behind
 from hanlin.cli._command import parse, say, show
 from hanlin.cli._smaller import Shrinking, calibration, compare, render, sizes
 from hanlin.errors import DataError, UserError
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_NO_HEADS = "they were learnt on other weights. A task stage from here teaches them anew"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shrinking):
     """Leave out the layers, or the units of the MLPs, that matter least on calibration text.
 
     OUT is an ordinary release. Let a distil stage start from it, with MODEL as the teacher.
+    Classification heads are left behind: they mean nothing on other weights.
     """
 
     layers: int = 0
@@ -57,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         "settings": settings,
         **sizes(model, options.out, smaller),
         **compare(options, model, smaller),
+        "left_behind": left_behind(model, _NO_HEADS),
     }
     show(options, result, render(result))
     return 0

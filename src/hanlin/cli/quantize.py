@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from hanlin.cli._beside import left_behind
 from hanlin.cli._command import parse, say, show
 from hanlin.cli._smaller import Shrinking, calibration, compare, render, sizes
 from hanlin.errors import UserError
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_NO_HEADS = "they were learnt on the core alone, which --expansion off packs with them"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Shrinking):
     """Pack a model's weights in 8 or 4 bits, and say what that saves and what it changes.
 
-    The folder OUT is used like any other release.
+    The folder OUT is used like any other release. Classification heads come along in float32.
     """
 
     bits: Literal[8, 4] = 8
@@ -46,13 +49,16 @@ def main(arguments: Sequence[str]) -> int:
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     rows = calibration(options, model) if options.method == "gptq" else None
     say(f"Packing {options.model}: {options.bits} bits, method {options.method}")
-    save_quantised(options.out, quantise(model.decoder, settings, rows), model.folder)
+    packed = quantise(model.decoder, settings, rows)
+    heads = save_quantised(options.out, packed, model.folder, expansion=model.expansion)
     smaller = load_release(options.out, device=model.decoder.embedding.weight.device)
     result = {
         "out": str(options.out),
         "settings": settings.model_dump(mode="json"),
         **sizes(model, options.out, smaller),
         **compare(options, model, smaller),
+        "heads": heads,
+        "left_behind": left_behind(model, _NO_HEADS, kept=heads),
     }
     show(options, result, render(result))
     return 0

@@ -12,27 +12,38 @@ from hanlin.compression.output import check_output, write_record
 from hanlin.models import (
     Decoder,
     QuantisedDecoder,
+    read_heads,
     read_learnt,
     read_proposal,
     save_release,
     write_packed,
 )
+from hanlin.models.expansion import choose_expansion
 from hanlin.records import atomic_directory
 from hanlin.tokenizers import Tokenizer
 
 __all__ = ["save_pruned", "save_quantised"]
 
 
-def save_quantised(out: Path, model: QuantisedDecoder, original: Path) -> None:
-    """Write a quantised model of the release in `original` as a folder.
+def save_quantised(
+    out: Path, model: QuantisedDecoder, original: Path, *, expansion: str | None = None
+) -> list[str]:
+    """Write a quantised model of the release in `original` as a folder; names the heads it keeps.
+
+    `expansion` is the one that was merged, as `load_release` takes it. Heads were learnt on the
+    core alone, so that none is kept where one was.
 
     Raises:
+        ModelError: there is no such expansion, or a head does not belong to the original.
         UserError: there is something at `out` that was not written so.
     """
     check_output(out, "quantize", original=original)
+    merged = choose_expansion(original, expansion)
+    heads = [] if merged else read_heads(original, model.config)
     with atomic_directory(out) as target:
-        write_packed(target, model, original)
+        write_packed(target, model, original, heads)
         write_record(target, "quantize", original, model.quantisation.model_dump(mode="json"))
+    return [head.name for head in heads]
 
 
 def save_pruned(

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
         save_expansion,
         save_release,
     )
-    from hanlin.models.head_folder import ReleasedHead, choose_head, list_heads, read_head
+    from hanlin.models.head_folder import (
+        ReleasedHead,
+        choose_head,
+        list_heads,
+        read_head,
+        read_heads,
+    )
     from hanlin.models.heads import (
         ClassifierHead,
         attach_heads,
@@ -74,6 +80,7 @@ __all__ = [
     "propose_sampling",
     "read_config",
     "read_head",
+    "read_heads",
     "read_learnt",
     "read_proposal",
     "read_quantisation",
@@ -112,6 +119,7 @@ _PLACES = {
     "propose_sampling": "hanlin.models.proposals",
     "read_config": "hanlin.models.folder",
     "read_head": "hanlin.models.head_folder",
+    "read_heads": "hanlin.models.head_folder",
     "read_learnt": "hanlin.models.folder",
     "read_proposal": "hanlin.models.proposals",
     "read_quantisation": "hanlin.models.folder",

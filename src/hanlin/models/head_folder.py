@@ -26,7 +26,7 @@ from hanlin.models.heads import ClassifierHead, build_head
 from hanlin.models.weights import digest_tensors, read_tensors, write_tensors
 from hanlin.records import sha256_json, write_json
 
-__all__ = ["ReleasedHead", "choose_head", "list_heads", "read_head", "write_head"]
+__all__ = ["ReleasedHead", "choose_head", "list_heads", "read_head", "read_heads", "write_head"]
 
 _FOLDER, _SETTINGS, _TENSORS = "heads", "head.json", "head.safetensors"
 _FORMAT = 1
@@ -120,6 +120,15 @@ def read_head(folder: Path, name: str, shape: ModelConfig) -> ReleasedHead:
         )
     head.load_state_dict(tensors)
     return ReleasedHead(name, head.eval(), temperature, context, record.get("figures", {}))
+
+
+def read_heads(folder: Path, shape: ModelConfig) -> list[ReleasedHead]:
+    """Read all heads beside a decoder.
+
+    Raises:
+        ModelError: one is damaged, or was learnt on other weights.
+    """
+    return [read_head(folder, name, shape) for name in list_heads(folder)]
 
 
 def _read_record(path: Path) -> dict[str, Any]:

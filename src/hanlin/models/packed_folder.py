@@ -4,6 +4,7 @@ config.json         the original's, under the type `hanlin-qwen3` (or another of
                     no other program takes the codes for weights; `hanlin.quantisation` holds
                     the settings
 model.safetensors   codes, scales and zeros by our own names, norms and biases as they were
+heads/              classification heads in float32, now for the packed weights
 all else            tokenizer, proposals, card: as in the original
 
 python -m hanlin.models.packed_folder
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from hanlin.config import ModelConfig, QuantisationConfig
 from hanlin.errors import ModelError
 from hanlin.models.expansion import list_expansions
+from hanlin.models.head_folder import ReleasedHead, write_head
 from hanlin.models.packed_config import FORMAT, KEY, PREFIX
 from hanlin.models.quantised import QuantisedDecoder
 from hanlin.models.translation import to_hf_config
@@ -36,11 +38,19 @@ _SIZES = (
     *("num_hidden_layers", "num_layers", "n_layer", "intermediate_size", "n_inner"),
     *("max_window_layers", "layer_types", "attention_types"),
 )
-_LEFT = (*_WEIGHTS, "config.json", "expansions", "compression.json")
+_LEFT = (*_WEIGHTS, "config.json", "expansions", "heads", "compression.json")
 
 
-def write_packed(target: Path, model: QuantisedDecoder, original: Path) -> None:
-    """Fill a fresh folder with a quantised model and with what lies beside its original."""
+def write_packed(
+    target: Path,
+    model: QuantisedDecoder,
+    original: Path,
+    heads: Sequence[ReleasedHead] = (),
+) -> None:
+    """Fill a fresh folder with a quantised model and with what lies beside its original.
+
+    Of the original's heads it keeps `heads`, those that were learnt on what was packed.
+    """
     shutil.copytree(
         original, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT), symlinks=False
     )
@@ -56,6 +66,8 @@ def write_packed(target: Path, model: QuantisedDecoder, original: Path) -> None:
     }
     write_json(target / "config.json", packed)
     write_weights(target, _stored(model))
+    for head in heads:
+        write_head(target, head)
 
 
 def _new_shape(raw: Mapping[str, Any], config: ModelConfig) -> dict[str, Any]:

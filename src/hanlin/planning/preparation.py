@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanlin.config import EvaluationConfig, TokenizerConfig
-from hanlin.planning._worker import measure_apart
+from hanlin.planning.apart import measure_apart
 
 __all__ = ["Preparation", "measure_preparation", "probe_preparation"]
 

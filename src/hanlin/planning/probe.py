@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanlin.config import ModelConfig, TrainingConfig
-from hanlin.planning._worker import measure_apart
+from hanlin.planning.apart import measure_apart
 
 __all__ = ["Speed", "measure_training", "probe_training"]
 

@@ -48,7 +48,7 @@ def _shape(shape: ModelConfig) -> str:
 
 
 def _stage(stage: StagePlan, plan: Plan) -> list[str]:
-    besides = f", {power(stage.extra_flops)} of them for teachers and own text"
+    besides = f", {power(stage.extra_flops)} of them for teachers, a reference or own text"
     other = [("model", _shape(stage.model))] if stage.model != plan.model else []
     return _block(
         f"Stage {stage.name}",

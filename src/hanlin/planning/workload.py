@@ -5,7 +5,8 @@
     own text     tokens written and read forward, and those learnt from, in the batches that sample
 
 The counts are those that the stages themselves put into `flops` of their result.json. Where that
-depends on the text (continuations or a stage that end early), the most that it can be is counted.
+depends on the text (continuations or a stage that end early, pairs shorter than the context), the
+most that it can be is counted.
 
     python -m hanlin.planning.workload recipe.toml
 """
@@ -44,7 +45,7 @@ class Workload:
     trained_share: float
     """Share of the parameters that learn."""
     teachers: tuple[ModelConfig, ...]
-    """Models that are held beside it: teachers, or the reference of a language stage."""
+    """Models that are held beside it: teachers, or the reference of language and preferences."""
     teaching_flops: float
     sampled: SampledText | None
     """Text of its own."""
@@ -83,6 +84,7 @@ def list_workloads(recipe: Recipe, vocab_size: int) -> list[Workload]:
 
 
 def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseShape]) -> Workload:
+    from hanlin.models import forward_flops_per_token
     from hanlin.stages import row_length, teaching_flops
 
     release = shapes[stage.name]
@@ -99,6 +101,9 @@ def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseSh
         taught = teaching_flops(config, stage.learning, teachers, release.whole, length)[1]
     elif stage.language and stage.language.needs_reference:
         teachers = (shape_of_release(stage.from_, shapes).whole,)
+    elif stage.task and stage.task.preference and stage.task.preference.loss != "simpo":
+        teachers = (shape_of_release(stage.from_, shapes).whole,)
+        taught = tokens * forward_flops_per_token(teachers[0], length)
     return Workload(
         stage=stage,
         shape=release.whole,
@@ -115,27 +120,40 @@ def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseSh
 def _cost_of_token(stage: StageConfig, release: ReleaseShape, length: int) -> tuple[float, float]:
     """Return the operations of one token of the stage's rows, and which share of all learns."""
     from hanlin.models import flops_per_token
+
+    if stage.task is not None:
+        return _cost_of_example(stage.task, release, length)
+    if stage.kind != "expand":
+        return flops_per_token(release.whole), 1.0
+    return _beside_core(release, stage.expand or ExpandConfig(), None)
+
+
+def _cost_of_example(
+    task: TaskStageConfig, release: ReleaseShape, length: int
+) -> tuple[float, float]:
+    """Return the same for a stage of examples, which adversarial training reads several times."""
+    from hanlin.models import flops_per_token, forward_flops_per_token
+
+    passes = task.adversarial.passes if task.adversarial else 1.0
+    if task.method == "full":
+        return passes * flops_per_token(release.whole, length), 1.0
+    if task.method == "frozen":
+        return passes * forward_flops_per_token(release.whole, length), 0.0
+    lora = ExpandConfig(method="lora", rank=task.rank, alpha=task.alpha)
+    cost, share = _beside_core(release, lora, length)
+    return passes * cost, share
+
+
+def _beside_core(
+    release: ReleaseShape, added: ExpandConfig, length: int | None
+) -> tuple[float, float]:
+    """Return the same where the core is frozen and something added to it learns."""
     from hanlin.models.expansion import frozen_flops_per_token
 
-    frozen = _expansion(stage)
-    if frozen is None:
-        whole = stage.kind != "task"
-        return flops_per_token(release.whole, None if whole else length), 1.0
-    module = empty_expansion(release.core, frozen)
-    context = module.config.context_length if stage.kind == "expand" else length
+    module = empty_expansion(release.core, added)
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
     share = sum(size for size, learns in sizes if learns) / sum(size for size, _ in sizes)
-    return frozen_flops_per_token(module, context), share
-
-
-def _expansion(stage: StageConfig) -> ExpandConfig | None:
-    """Return what is added to a frozen core; None where all weights learn."""
-    if stage.kind == "expand":
-        return stage.expand or ExpandConfig()
-    task: TaskStageConfig | None = stage.task
-    if task is not None and task.method == "lora":
-        return ExpandConfig(method="lora", rank=task.rank, alpha=task.alpha)
-    return None
+    return frozen_flops_per_token(module, length or module.config.context_length), share
 
 
 if __name__ == "__main__":

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.config import ModelConfig, Recipe, StageConfig, TrainingConfig
-from hanlin.data import Order, TokenStream, open_shards, rows_of
+from hanlin.data import TokenStream, open_shards
 from hanlin.evaluation import HeldOutDocument, encode_documents
 from hanlin.models import Decoder, build_model, load_release, read_learnt, resolve_model
 from hanlin.objectives import Markers
 from hanlin.records import LedgerEntry
-from hanlin.stages.mixing import mixed_order
 from hanlin.text import Split, iterate_documents
 from hanlin.tokenizers import Tokenizer
-from hanlin.training import Batches, Display, TrainingResult
+from hanlin.training import Display, TrainingResult
 
 __all__ = ["StageContext", "StageResult", "row_length"]
 
@@ -110,19 +109,6 @@ class StageContext:
     def markers(self) -> Markers | None:
         """The control tokens after which transformed text is only read; None without any."""
         return Markers.of(self.tokenizer) if self.stage.augment else None
-
-    def order(self, context_length: int) -> Batches:
-        """Return the training data in their order."""
-        if self.stage.augment or self.stage.replay:
-            return mixed_order(self, context_length)
-        training = self.stage.learning
-        weights = {source.label: source.weight for source in self.recipe.corpus.sources}
-        return Order.of(
-            {s.source: rows_of(s, context_length, training.packing) for s in self.streams},
-            weights=weights,
-            rows_per_step=training.batch_tokens // context_length,
-            seed=self.recipe.seed,
-        )
 
     @cached_property
     def streams(self) -> list[TokenStream]:

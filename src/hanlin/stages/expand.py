@@ -22,6 +22,7 @@ from hanlin.errors import HanlinError, ModelError
 from hanlin.models import (
     Decoder,
     flops_per_token,
+    list_heads,
     load_release,
     read_learnt,
     save_expansion,
@@ -90,6 +91,11 @@ def _core_folder(context: StageContext, config: ExpandConfig) -> Path:
     if config.over == "core" or not choose_expansion(context.start, None):
         return context.start
     merged = context.folder / "core"
+    if heads := list_heads(context.start):
+        context.say(
+            f"The heads {', '.join(heads)} were learnt on the core before expansions were merged "
+            "into it, and are left out"
+        )
     save_release(
         merged,
         load_release(context.start, to_learn=True),

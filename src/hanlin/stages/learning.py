@@ -18,6 +18,7 @@ from hanlin.objectives import Objective
 from hanlin.stages.card import model_card
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.forgetting import measure_forgetting
+from hanlin.stages.mixing import reading_order
 from hanlin.training import Batches, TrainingResult, join_world, train
 
 __all__ = ["learn", "release"]
@@ -38,7 +39,7 @@ def learn(
     return train(
         model,
         objective,
-        batches or context.order(context.row_length(model)),
+        batches or reading_order(context, context.row_length(model)),
         context.training,
         folder=context.folder,
         seed=context.recipe.seed,

@@ -1,7 +1,7 @@
-"""The order of a stage that replays old parts or learns transformed text beside the new.
+"""The order in which a stage reads its text: its own, replayed parts and transformed text.
 
-Replayed rows keep their share over all steps, transformed ones theirs until augmentation stops; new
-text has the rest, its sources by their natural sizes and weights.
+Own text has its sources by their natural sizes and weights. Replayed rows keep their share over all
+steps, transformed ones theirs until augmentation stops; own text has the rest.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from hanlin.data import (
     Augmentation,
@@ -20,20 +19,32 @@ from hanlin.data import (
     rows_of,
     transformed_rows,
 )
+from hanlin.stages.context import StageContext
 from hanlin.text import iterate_documents
-from hanlin.training import join_world
+from hanlin.training import Batches, join_world
 
-if TYPE_CHECKING:
-    from hanlin.stages.context import StageContext
-
-__all__ = ["mixed_order", "plain_rows"]
+__all__ = ["plain_rows", "reading_order"]
 
 _LEAST_ROWS = 64
 _SPARE = 1.25
 """Transformed text is made for so many times the rows that will be read, as far as text reaches."""
 
 
-def mixed_order(context: StageContext, row_length: int) -> Order | PhasedOrder:
+def reading_order(context: StageContext, row_length: int) -> Batches:
+    """Return the training data of a stage in their order, in rows of `row_length` tokens."""
+    stage, training = context.stage, context.stage.learning
+    if stage.augment or stage.replay:
+        return _mixed(context, row_length)
+    weights = {source.label: source.weight for source in context.recipe.corpus.sources}
+    return Order.of(
+        _rows(context, context.parts, row_length),
+        weights=weights,
+        rows_per_step=training.batch_tokens // row_length,
+        seed=context.recipe.seed,
+    )
+
+
+def _mixed(context: StageContext, row_length: int) -> Order | PhasedOrder:
     """Return the rows of new, replayed and transformed text, each at its exact share."""
     stage, seed = context.stage, context.recipe.seed
     new = _rows(context, context.parts, row_length)

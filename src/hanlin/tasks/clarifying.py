@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.tasks.base import Measured, answer_limit, write_answers
-from hanlin.tasks.dialogue import (
+from hanlin.tasks.offering import measure_offers
+from hanlin.tasks.sources import Message
+from hanlin.tasks.turns import (
     ASK_ABOVE,
     Talk,
     ask_probability,
@@ -24,8 +26,6 @@ from hanlin.tasks.dialogue import (
     read_turn,
     turn_prompt,
 )
-from hanlin.tasks.offering import measure_offers
-from hanlin.tasks.sources import Message
 from hanlin.text.world import Request
 from hanlin.text.world.entities import noun
 

@@ -6,29 +6,34 @@
 Behind a question the assistant may offer choices, behind a reply related questions, each after a
 `<|sep|>`; a chat shows them for the user to take up.
 
-The dialogue is written with the tokenizer's own chat template; only what the assistant says is
-learnt, the decision among it. Since the decision is one token, its probability
-
-    p(ask) = P(<|ask|>) / (P(<|ask|>) + P(<|answer|>))
-
-can be held against a threshold: a lower one asks more often. Requests of the toy world leave facts
-out; there a simulated user answers (`hanlin.tasks.clarifying`).
+The dialogue is written with the tokenizer's own chat template (`hanlin.tasks.turns`); only what the
+assistant says is learnt, the decision among it. Requests of the toy world leave facts out; there a
+simulated user answers (`hanlin.tasks.clarifying`).
 
     python -m hanlin.tasks.dialogue
 """
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hanlin.errors import UserError
 from hanlin.evaluation import chrf, rouge
 from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
-from hanlin.tasks.sources import Decision, Message, Record, read_messages
+from hanlin.tasks.clarifying import measure_requests
+from hanlin.tasks.sources import Message, Record, read_messages
+from hanlin.tasks.turns import (
+    ASK_ABOVE,
+    Talk,
+    ask_probability,
+    opened_prompt,
+    read_turn,
+    shown,
+    turn_prompt,
+)
 from hanlin.text import find_language, short_language
 from hanlin.text.world import choices, related, wide_request
 from hanlin.tokenizers.chat import apply_chat_template
@@ -38,31 +43,7 @@ if TYPE_CHECKING:
     from hanlin.text.world import Language, Request, Story
     from hanlin.tokenizers import Tokenizer
 
-__all__ = [
-    "ASK_ABOVE",
-    "MOST_OFFERS",
-    "Dialogue",
-    "Talk",
-    "ask_probability",
-    "opened_prompt",
-    "read_turn",
-    "turn_prompt",
-]
-
-ASK_ABOVE = 0.5
-"""The probability from which the assistant asks back, unless another is given."""
-MOST_OFFERS = 3
-"""What is offered at most behind a turn."""
-_OPENINGS: dict[Decision, str] = {"ask": "<|ask|>", "answer": "<|answer|>"}
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """One dialogue, and the request of the toy world that it is about, if it is one."""
-
-    messages: tuple[Message, ...]
-    language: str
-    request: Request | None = None
+__all__ = ["Dialogue"]
 
 
 class Dialogue(Task[Talk]):
@@ -111,49 +92,15 @@ class Dialogue(Task[Talk]):
 
     def encode(self, example: Talk, tokenizer: Tokenizer) -> Encoded:
         """Return the dialogue; the assistant's turns are learnt."""
-        ids, mask = apply_chat_template(tokenizer, _shown(example.messages))
+        ids, mask = apply_chat_template(tokenizer, shown(example.messages))
         return Encoded((tokenizer.eot_id, *ids), (False, *map(bool, mask)))
 
     def measure(self, engine: Engine, examples: Sequence[Talk]) -> Measured:
         """Return how well it decides and replies; requests are played through with a user."""
-        from hanlin.tasks.clarifying import measure_requests
-
         requests = [talk for talk in examples if talk.request is not None]
         if requests:
             return measure_requests(engine, requests)
         return _measure_replies(engine, examples)
-
-
-def read_turn(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
-    """Return what the assistant said, and what it offered behind it."""
-    parts: list[list[int]] = [[]]
-    for id in ids:
-        if id == tokenizer.control["<|sep|>"]:
-            parts.append([])
-        else:
-            parts[-1].append(id)
-    said, *offers = (tokenizer.decode(part).strip() for part in parts)
-    return said, tuple(dict.fromkeys(offer for offer in offers if offer))[:MOST_OFFERS]
-
-
-def turn_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-    """Return a dialogue up to where the assistant's next turn begins."""
-    ids, _ = apply_chat_template(tokenizer, _shown(messages), add_generation_prompt=True)
-    return [tokenizer.eot_id, *ids]
-
-
-def opened_prompt(tokenizer: Tokenizer, prompt: Sequence[int], decision: Decision) -> list[int]:
-    """Return the prompt of a turn whose decision is taken."""
-    return [*prompt, tokenizer.control[_OPENINGS[decision]]]
-
-
-def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
-    """Return the probability of asking back, against that of answering."""
-    ask, answer = (
-        engine.logprobs(opened_prompt(engine.tokenizer, prompt, decision))[-1]
-        for decision in _OPENINGS
-    )
-    return 1 / (1 + math.exp(min(answer - ask, 700.0)))
 
 
 def _talk(
@@ -170,15 +117,6 @@ def _talk(
         ]
     turns.append(Message("assistant", request.answer, offers=offered))
     return Talk(tuple(turns), language, request)
-
-
-def _shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    shown: list[dict[str, Any]] = []
-    for message in messages:
-        own = {"opening": _OPENINGS[message.decision], "offers": message.offers}
-        said = {"role": message.role, "content": message.content}
-        shown.append({**said, **(own if message.role == "assistant" else {})})
-    return shown
 
 
 def _measure_replies(engine: Engine, examples: Sequence[Talk]) -> Measured:

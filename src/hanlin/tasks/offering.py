@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
 from hanlin.tasks.base import greedy
-from hanlin.tasks.dialogue import read_turn
+from hanlin.tasks.turns import read_turn
 from hanlin.text.world import Language, Request, are_choices
 from hanlin.text.world.entities import Place, noun
 
@@ -110,8 +110,8 @@ if __name__ == "__main__":
 
     from hanlin.generation import Engine as TheEngine
     from hanlin.models import load_release
-    from hanlin.tasks.dialogue import opened_prompt, turn_prompt
     from hanlin.tasks.sources import Message
+    from hanlin.tasks.turns import opened_prompt, turn_prompt
     from hanlin.tokenizers import load_tokenizer
 
     place = Path(sys.argv[1])

@@ -26,8 +26,9 @@ from hanlin.config import PreferenceConfig
 from hanlin.data import PreferenceRows, hide_tokens
 from hanlin.errors import DataError
 from hanlin.tasks.base import Encoded, check_control
-from hanlin.tasks.dialogue import Dialogue, Talk, turn_prompt
+from hanlin.tasks.dialogue import Dialogue
 from hanlin.tasks.sources import Message, Record, read_records, read_turns
+from hanlin.tasks.turns import Talk, turn_prompt
 from hanlin.text import find_language, short_language
 from hanlin.tokenizers import Tokenizer
 

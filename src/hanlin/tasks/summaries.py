@@ -19,7 +19,7 @@ from hanlin.evaluation import rouge
 from hanlin.tasks.base import Measured, answer_limit, write_answers
 from hanlin.tasks.following import events_told, measure_following
 from hanlin.tasks.parts import join_summaries
-from hanlin.tasks.summarize import (
+from hanlin.tasks.plans import (
     PLAN_TOKENS,
     Abstract,
     Plan,

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from hanlin.config import SamplingConfig
 from hanlin.errors import UserError
-from hanlin.tasks.dialogue import ASK_ABOVE, ask_probability, opened_prompt, turn_prompt
 from hanlin.tasks.keywords import keep_present
 from hanlin.tasks.languages import known_language
 from hanlin.tasks.offering import find_offers
 from hanlin.tasks.parts import join_summaries
+from hanlin.tasks.plans import Plan, split_for, write_plan, write_summary
 from hanlin.tasks.sources import Decision, Message, Record, read_turns
-from hanlin.tasks.summarize import Plan, split_for, write_plan, write_summary
 from hanlin.tasks.translate import Side, source_prompt
+from hanlin.tasks.turns import ASK_ABOVE, ask_probability, opened_prompt, turn_prompt
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine

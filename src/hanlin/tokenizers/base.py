@@ -26,12 +26,11 @@ from hanlin.tokenizers.control import (
     CHAT_TEMPLATE,
     CONTROL_IDS,
     CONTROL_PATTERN,
-    CONTROL_TOKENS,
     END_OF_TEXT,
     END_OF_TURN,
 )
 
-__all__ = ["Ids", "Span", "Tokenizer", "added_tokens", "well_formed"]
+__all__ = ["Ids", "Span", "Tokenizer", "well_formed"]
 
 Ids = NDArray[np.uint32]
 """Token ids of one text."""
@@ -173,22 +172,6 @@ class Tokenizer(ABC):
                 f"token id {id} is outside the {self.kind} tokenizer's vocabulary of "
                 f"{self.vocab_size:,} entries. Decode with the tokenizer that encoded it."
             )
-
-
-def added_tokens() -> list[dict[str, Any]]:
-    """Return the control tokens as `tokenizer.json` lists them."""
-    return [
-        {
-            "id": id,
-            "content": token,
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": True,
-        }
-        for id, token in enumerate(CONTROL_TOKENS)
-    ]
 
 
 def well_formed(text: str) -> str:

@@ -16,9 +16,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hanlin.errors import TokenizerError
-from hanlin.tokenizers.base import Tokenizer, added_tokens
+from hanlin.tokenizers.base import Tokenizer
 from hanlin.tokenizers.bytelevel import BYTE_TO_CHAR, to_bytes, to_chars
 from hanlin.tokenizers.control import CONTROL_IDS, CONTROL_TOKENS, NUM_CONTROL
+from hanlin.tokenizers.layout import bpe_model, tokenizer_json
 from hanlin.tokenizers.learning import Pair, learn_merges
 from hanlin.tokenizers.pieces import HAN, PATTERN
 
@@ -77,28 +78,12 @@ class BpeTokenizer(Tokenizer):
             "behavior": "Isolated",
             "invert": False,
         }
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": added_tokens(),
-            "normalizer": None,
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
-            "post_processor": None,
-            "decoder": byte_level,
-            "model": {
-                "type": "BPE",
-                "dropout": None,
-                "unk_token": None,
-                "continuing_subword_prefix": None,
-                "end_of_word_suffix": None,
-                "fuse_unk": False,
-                "byte_fallback": False,
-                "ignore_merges": False,
-                "vocab": CONTROL_IDS | {t: NUM_CONTROL + i for i, t in enumerate(written)},
-                "merges": [[written[left], written[right]] for left, right in self.merges],
-            },
-        }
+        merges = [(written[left], written[right]) for left, right in self.merges]
+        return tokenizer_json(
+            bpe_model(written, merges, byte_fallback=False),
+            pre_tokenizer={"type": "Sequence", "pretokenizers": [split, byte_level]},
+            decoder=byte_level,
+        )
 
     def token_bytes(self, id: int) -> bytes:
         """Return what a token stands for; a control token stands for its own name."""

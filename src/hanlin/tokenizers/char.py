@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.errors import TokenizerError
-from hanlin.tokenizers.base import Tokenizer, added_tokens, well_formed
-from hanlin.tokenizers.control import CONTROL_IDS, CONTROL_TOKENS, NUM_CONTROL
+from hanlin.tokenizers.base import Tokenizer, well_formed
+from hanlin.tokenizers.control import CONTROL_TOKENS, NUM_CONTROL
+from hanlin.tokenizers.layout import bpe_model, tokenizer_json
 
 __all__ = ["CharTokenizer", "train_char"]
 
@@ -52,31 +53,10 @@ class CharTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         """Return the content of `tokenizer.json`."""
         ordinary = [*(f"<0x{byte:02X}>" for byte in range(_NUM_BYTES)), *self.characters]
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": added_tokens(),
-            "normalizer": None,
-            "pre_tokenizer": None,
-            "post_processor": None,
-            "decoder": {
-                "type": "Sequence",
-                "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}],
-            },
-            "model": {
-                "type": "BPE",
-                "dropout": None,
-                "unk_token": None,
-                "continuing_subword_prefix": None,
-                "end_of_word_suffix": None,
-                "fuse_unk": False,
-                "byte_fallback": True,
-                "ignore_merges": False,
-                "vocab": CONTROL_IDS | {t: NUM_CONTROL + i for i, t in enumerate(ordinary)},
-                "merges": [],
-            },
-        }
+        return tokenizer_json(
+            bpe_model(ordinary, [], byte_fallback=True),
+            decoder={"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        )
 
     def token_bytes(self, id: int) -> bytes:
         """Return what a token stands for; a control token stands for its own name."""

@@ -19,9 +19,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hanlin.errors import TokenizerError
-from hanlin.tokenizers.base import Span, Tokenizer, added_tokens, well_formed
+from hanlin.tokenizers.base import Span, Tokenizer, well_formed
 from hanlin.tokenizers.control import CONTROL_IDS, CONTROL_PATTERN, CONTROL_TOKENS, NUM_CONTROL
 from hanlin.tokenizers.keras import KerasTokenizer
+from hanlin.tokenizers.layout import tokenizer_json
 
 __all__ = ["UNKNOWN", "WordTokenizer", "join_words", "segment", "train_word"]
 
@@ -78,21 +79,12 @@ class WordTokenizer(Tokenizer):
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `tokenizer.json`: the vocabulary, without the segmentation."""
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": added_tokens(),
-            "normalizer": {"type": "Lowercase"},
-            "pre_tokenizer": {"type": "WhitespaceSplit"},
-            "post_processor": None,
-            "decoder": None,
-            "model": {
-                "type": "WordLevel",
-                "vocab": CONTROL_IDS | self._id_of_word,
-                "unk_token": UNKNOWN,
-            },
-        }
+        words = CONTROL_IDS | self._id_of_word
+        return tokenizer_json(
+            {"type": "WordLevel", "vocab": words, "unk_token": UNKNOWN},
+            normalizer={"type": "Lowercase"},
+            pre_tokenizer={"type": "WhitespaceSplit"},
+        )
 
     def tokenizer_config(self) -> dict[str, Any]:
         """Return the content of `tokenizer_config.json`."""

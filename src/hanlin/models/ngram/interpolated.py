@@ -9,8 +9,6 @@ estimators (Kneser-Ney, Dirichlet) differ only in how they fill them in from the
 that training never saw has own = 0 and back = 1. Where back(h) + sum_w own(h w) = 1 for every h,
 the probabilities sum to one over the whole vocabulary, for every history.
 
-    python -m hanlin.models.ngram.interpolated
-
 Shapes: T tokens of a document, V vocabulary.
 """
 
@@ -263,14 +261,3 @@ class InterpolatedNgram(ABC):
             for length, table in enumerate(self.tables, 1)
             for name in ("keys", "own", "back")
         }
-
-
-if __name__ == "__main__":
-    from hanlin.models.ngram.kneser_ney import KneserNey
-
-    text = "the cat sat on the mat and the cat ran"
-    letters = sorted(set(text))
-    ids = np.array([letters.index(letter) + 1 for letter in text])
-    model = KneserNey.fit([ids], order=4, vocab_size=len(letters) + 1)
-    drawn = model.generate(np.random.default_rng(0), 40)
-    print("".join(letters[token - 1] for token in drawn))

@@ -1,0 +1,101 @@
+"""The turns of a dialogue in tokens: what stands before one, how it opens, and what it said.
+
+The first token of the assistant's turn is its decision, so that its probability
+
+    p(ask) = P(<|ask|>) / (P(<|ask|>) + P(<|answer|>))
+
+can be held against a threshold: a lower one asks more often.
+
+    python -m hanlin.tasks.turns
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hanlin.tasks.sources import Decision, Message
+from hanlin.tokenizers.chat import apply_chat_template
+
+if TYPE_CHECKING:
+    from hanlin.generation import Engine
+    from hanlin.text.world import Request
+    from hanlin.tokenizers import Tokenizer
+
+__all__ = [
+    "ASK_ABOVE",
+    "MOST_OFFERS",
+    "Talk",
+    "ask_probability",
+    "opened_prompt",
+    "read_turn",
+    "shown",
+    "turn_prompt",
+]
+
+ASK_ABOVE = 0.5
+"""The probability from which the assistant asks back, unless another is given."""
+MOST_OFFERS = 3
+"""What is offered at most behind a turn."""
+_OPENINGS: dict[Decision, str] = {"ask": "<|ask|>", "answer": "<|answer|>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One dialogue, and the request of the toy world that it is about, if it is one."""
+
+    messages: tuple[Message, ...]
+    language: str
+    request: Request | None = None
+
+
+def shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return messages as the chat template reads them, decisions and offers with them."""
+    table: list[dict[str, Any]] = []
+    for message in messages:
+        own = {"opening": _OPENINGS[message.decision], "offers": message.offers}
+        said = {"role": message.role, "content": message.content}
+        table.append({**said, **(own if message.role == "assistant" else {})})
+    return table
+
+
+def read_turn(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
+    """Return what the assistant said, and what it offered behind it."""
+    parts: list[list[int]] = [[]]
+    for id in ids:
+        if id == tokenizer.control["<|sep|>"]:
+            parts.append([])
+        else:
+            parts[-1].append(id)
+    said, *offers = (tokenizer.decode(part).strip() for part in parts)
+    return said, tuple(dict.fromkeys(offer for offer in offers if offer))[:MOST_OFFERS]
+
+
+def turn_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+    """Return a dialogue up to where the assistant's next turn begins."""
+    ids, _ = apply_chat_template(tokenizer, shown(messages), add_generation_prompt=True)
+    return [tokenizer.eot_id, *ids]
+
+
+def opened_prompt(tokenizer: Tokenizer, prompt: Sequence[int], decision: Decision) -> list[int]:
+    """Return the prompt of a turn whose decision is taken."""
+    return [*prompt, tokenizer.control[_OPENINGS[decision]]]
+
+
+def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
+    """Return the probability of asking back, against that of answering."""
+    ask, answer = (
+        engine.logprobs(opened_prompt(engine.tokenizer, prompt, decision))[-1]
+        for decision in _OPENINGS
+    )
+    return 1 / (1 + math.exp(min(answer - ask, 700.0)))
+
+
+if __name__ == "__main__":
+    from hanlin.tokenizers import train_tokenizer
+
+    bpe = train_tokenizer("bpe", ["请把球给小明。"] * 2, 345)
+    begun = turn_prompt(bpe, [Message("user", "请把球给小明。")])
+    print(bpe.decode(opened_prompt(bpe, begun, "ask"), skip_control=False))
