@@ -101,7 +101,7 @@ def _native() -> Check:
 
     if is_available():
         sets = load_core().instruction_sets()
-        return Check("native engine", True, f"built, {sets[0]} (one text at a time on the CPU)")
+        return Check("native engine", True, f"built, {sets[0]} (on the CPU)")
     # A choice as well, since torch does the same work, only slower.
     found = "not built, torch generates; with a C++17 compiler and pybind11:"
     return Check("native engine", True, f"{found} python -m hanlin.generation.native.building")

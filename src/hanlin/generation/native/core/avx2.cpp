@@ -34,7 +34,7 @@ struct Avx2 {
     static constexpr int most_tokens = 6, most_tokens_int4 = 2;
     // As many rows of activations as leave registers for two chains of sums each.  Every number of
     // rows sums in the same two chains, so that a row's sums do not depend on what comes with it.
-    static constexpr int most_tokens_plain = 3;
+    static constexpr int most_tokens_fp32 = 3, most_tokens_bf16 = 6;
 
     // The even columns are one chain, the odd ones the other.
     template <int N>
@@ -58,30 +58,36 @@ struct Avx2 {
         store(sums, out);
     }
 
-    // A lane holds two columns of a row; as fp32 each is its 16 bits above 16 zeros.
+    // A lane holds two columns of a row; as fp32 each is its 16 bits above 16 zeros.  One row of
+    // activations takes both halves of a line at once, more take one half of all lines first.
     template <int N>
-    static void bf16(const uint8_t* w, const float* x, int stride, int columns, float* out) {
+    static void bf16(const uint8_t* panel, const float* x, int stride, int columns, float* out) {
+        constexpr int halves = N == 1 ? 2 : 1;
         const __m256i upper = _mm256_set1_epi32(int32_t(0xffff0000));
-        __m256 sums[2][N][2];
-        for (auto& chain : sums)
-            for (auto& row : chain) row[0] = row[1] = _mm256_setzero_ps();
-        for (int k = 0; k < columns; k += 2, w += kLine) {
-            ahead(w);
+        for (int from = 0; from < 2; from += halves) {
+            const uint8_t* w = panel + 32 * from;
+            __m256 sums[2][N][halves];
+            for (auto& chain : sums)
+                for (auto& row : chain)
+                    for (auto& half : row) half = _mm256_setzero_ps();
+            for (int k = 0; k < columns; k += 2, w += kLine) {
+                if (from == 0) ahead(w);
 #pragma GCC unroll 2
-            for (int half = 0; half < 2; ++half) {
-                const __m256i both = load(w + 32 * half);
-                const __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
-                const __m256 second = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
-#pragma GCC unroll 3
-                for (int t = 0; t < N; ++t) {
-                    const float* at = x + t * stride + k;
-                    __m256 &even = sums[0][t][half], &odd = sums[1][t][half];
-                    even = _mm256_fmadd_ps(first, _mm256_broadcast_ss(at), even);
-                    odd = _mm256_fmadd_ps(second, _mm256_broadcast_ss(at + 1), odd);
+                for (int half = 0; half < halves; ++half) {
+                    const __m256i both = load(w + 32 * half);
+                    const __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+                    const __m256 second = _mm256_castsi256_ps(_mm256_and_si256(both, upper));
+#pragma GCC unroll 6
+                    for (int t = 0; t < N; ++t) {
+                        const float* at = x + t * stride + k;
+                        __m256 &even = sums[0][t][half], &odd = sums[1][t][half];
+                        even = _mm256_fmadd_ps(first, _mm256_broadcast_ss(at), even);
+                        odd = _mm256_fmadd_ps(second, _mm256_broadcast_ss(at + 1), odd);
+                    }
                 }
             }
+            store(sums, out + 8 * from);
         }
-        store(sums, out);
     }
 
     // Four bytes of a row as two pairs of 16-bit numbers, columns 0 and 2, then 1 and 3.
@@ -152,10 +158,10 @@ struct Avx2 {
 private:
     static constexpr int kInt4Columns = 64;
 
-    template <int N>
-    static void store(const __m256 (&sums)[2][N][2], float* out) {
+    template <int N, int halves>
+    static void store(const __m256 (&sums)[2][N][halves], float* out) {
         for (int t = 0; t < N; ++t)
-            for (int half = 0; half < 2; ++half)
+            for (int half = 0; half < halves; ++half)
                 _mm256_store_ps(out + t * kPanelRows + 8 * half,
                                 _mm256_add_ps(sums[0][t][half], sums[1][t][half]));
     }

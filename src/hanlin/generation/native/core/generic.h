@@ -196,7 +196,8 @@ void quantise(const Panels& w, const Activations& x, int tokens) {
 // The products of one panel with N rows of activations, in plain loops: what an instruction set
 // replaces.  `out` is (N, 16).
 struct Plain {
-    static constexpr int most_tokens = 4, most_tokens_int4 = 4, most_tokens_plain = 4;
+    static constexpr int most_tokens = 4, most_tokens_int4 = 4;
+    static constexpr int most_tokens_fp32 = 4, most_tokens_bf16 = 4;
 
     template <int N>
     static void fp32(const uint8_t* panel, const float* x, int stride, int columns, float* out) {
@@ -298,9 +299,10 @@ template <class Isa>
 void multiply(const Panels& m, const Activations& x, int tokens, size_t first, size_t last,
               float* y, size_t y_stride) {
     const bool plain = m.format == Format::fp32 || m.format == Format::bf16;
-    const int most = plain                       ? Isa::most_tokens_plain
+    const int most = m.format == Format::fp32   ? Isa::most_tokens_fp32
+                     : m.format == Format::bf16 ? Isa::most_tokens_bf16
                      : m.format == Format::int4 ? Isa::most_tokens_int4
-                                                 : Isa::most_tokens;
+                                                : Isa::most_tokens;
     // With many tokens a part of a panel stays in the first cache until all have met it.  A few
     // take the same parts, so that the sums of a token do not depend on how many come with it.
     const int step = plain ? kColumnsAtOnce : m.columns;
