@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/native_batch.py int8 --batches 1 8 32
 
-Beside it, llama.cpp's `llama-batched-bench -npp 32 -ntg 16 -npl 1,8,32` over a file of as many bits.
+Beside it, `llama-batched-bench -npp 32 -ntg 16 -npl 1,8,32` of llama.cpp over a file of as many
+bits.
 """
 
 from __future__ import annotations
