@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["Muon", "iterate_on_gram", "iterate_reference", "orthogonalise"]
+__all__ = ["Muon", "iterate_directly", "iterate_on_gram", "orthogonalise"]
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _STEPS = 5
@@ -33,12 +33,12 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
     # In products of R^3, with C = k R: 10 k + 5 for the plain form, 2 k + 17 on the Gram side.
     # A Gram matrix squares the condition, so only full fp32 goes that way: not bf16, nor the TF32
     # that a GPU may use for fp32 products.
-    small = x.is_cpu and dtype == torch.float32 and x.shape[-1] >= 2 * x.shape[-2]
-    x = iterate_on_gram(x) if small else iterate_reference(x)
+    long = x.is_cpu and dtype == torch.float32 and x.shape[-1] >= 2 * x.shape[-2]
+    x = iterate_on_gram(x) if long else iterate_directly(x)
     return (x if wide else x.mT).to(matrices.dtype)
 
 
-def iterate_reference(x: Tensor) -> Tensor:
+def iterate_directly(x: Tensor) -> Tensor:
     """Return x (N, R, C) after the steps x <- (a + b G + c G^2) x with G = x x'."""
     a, b, c = _QUINTIC
     for _ in range(_STEPS):
@@ -54,17 +54,21 @@ def iterate_on_gram(x: Tensor) -> Tensor:
     A step multiplies x from the left by P = a + b G + c G^2, which commutes with G; so G becomes
     P G P, and the product of all P meets x once, at the end.
     """
-    a, b, c = _QUINTIC
     gram = torch.bmm(x, x.mT)  # (N, R, R)
-    product: Tensor | None = None
-    for step in range(_STEPS):
-        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal(dim1=-2, dim2=-1).add_(a)
-        product = factor if product is None else torch.bmm(factor, product)
-        if step < _STEPS - 1:
-            gram = torch.bmm(torch.bmm(factor, gram), factor)
-    assert product is not None, "there is at least one step"
+    product = factor = _factor(gram)
+    for _ in range(_STEPS - 1):
+        gram = torch.bmm(torch.bmm(factor, gram), factor)
+        factor = _factor(gram)
+        product = torch.bmm(factor, product)
     return torch.bmm(product, x)
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """Return a + b G + c G^2 of each Gram matrix (N, R, R)."""
+    a, b, c = _QUINTIC
+    factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal(dim1=-2, dim2=-1).add_(a)
+    return factor
 
 
 class Muon:

@@ -1,7 +1,7 @@
 """Writing and reading speed of the native engine against llama.cpp: same shapes, bits and threads.
 
     cmake -B build -DGGML_NATIVE=ON && cmake --build build --target llama-bench llama-quantize
-    python benchmarks/llama_cpp.py build/bin --shapes 14m gpt3-small --weights bf16 int8 int4
+    python benchmarks/decoding.py build/bin --shapes 14m gpt3-small --weights bf16 int8 int4
 
 Each shape has random weights. llama.cpp reads the file that `hanlin export` writes, turned to
 BF16, Q8_0 or Q4_0 by its own llama-quantize, tables too; ours holds as many bits a weight. The two
