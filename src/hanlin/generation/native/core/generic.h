@@ -15,6 +15,7 @@ namespace hanlin {
 namespace {
 
 constexpr int kLanes = 16;
+constexpr int kFloatsAhead = 1024;  // how far ahead of keys and values memory is asked for
 constexpr int kColumnsAtOnce = 256;  // 16 KiB of a panel in fp32
 
 // Nearest integer, halves to even, of |x| < 2^22; adding 1.5 * 2^23 leaves it in the low bits.
@@ -127,26 +128,46 @@ void swiglu(const float* gate, float* up, size_t count) {
         up[i] *= gate[i] / (1.0f + exponential(-gate[i]));
 }
 
+// Eight numbers side by side, in what registers the instruction set has; anywhere in memory.
+typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
+
+inline const Eight& eight(const float* at) { return *reinterpret_cast<const Eight*>(at); }
+
+inline float product_of(const float* query, const float* key, int width) {
+    Eight l = {};
+    for (int d = 0; d < width; d += 8) {
+        __builtin_prefetch(key + d + kFloatsAhead);
+        l += eight(query + d) * eight(key + d);
+    }
+    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+}
+
+// out[d] = sum_s weights[s] values[s, d] for 8 N numbers, which stay in registers all the way.
+template <int N>
+inline void mix_values(const float* weights, const float* values, int count, int width,
+                       float* out) {
+    Eight sums[N] = {};
+    for (int s = 0; s < count; ++s, values += width)
+#pragma GCC unroll 8
+        for (int part = 0; part < N; ++part) {
+            __builtin_prefetch(values + 8 * part + kFloatsAhead);
+            sums[part] += weights[s] * eight(values + 8 * part);
+        }
+    memcpy(out, sums, sizeof sums);
+}
+
 void attend(const float* query, const float* keys, const float* values, int count, int width,
             float scale, float* scores, float* out) {
-    for (int s = 0; s < count; ++s) {
-        const float* key = keys + size_t(s) * width;
-        float lanes[8] = {};
-        for (int d = 0; d < width; d += 8)
-            for (int i = 0; i < 8; ++i) lanes[i] += query[d + i] * key[d + i];
-        const float half[4] = {lanes[0] + lanes[4], lanes[1] + lanes[5], lanes[2] + lanes[6],
-                               lanes[3] + lanes[7]};
-        scores[s] = scale * (half[0] + half[2] + (half[1] + half[3]));
-    }
+    for (int s = 0; s < count; ++s)
+        scores[s] = scale * product_of(query, keys + size_t(s) * width, width);
     const float most = largest<false>(scores, count);
     for (int s = 0; s < count; ++s) scores[s] = exponential(scores[s] - most);
     const float share = 1.0f / sum(scores, count);
-    for (int d = 0; d < width; ++d) out[d] = 0.0f;
-    for (int s = 0; s < count; ++s) {
-        const float* value = values + size_t(s) * width;
-        const float weight = scores[s] * share;
-        for (int d = 0; d < width; ++d) out[d] += weight * value[d];
-    }
+    for (int s = 0; s < count; ++s) scores[s] *= share;
+    int d = 0;
+    for (; d + 64 <= width; d += 64) mix_values<8>(scores, values + d, count, width, out + d);
+    for (; d + 32 <= width; d += 32) mix_values<4>(scores, values + d, count, width, out + d);
+    for (; d < width; d += 8) mix_values<1>(scores, values + d, count, width, out + d);
 }
 
 void quantise_wide(const Activations& x, int t, int columns) {

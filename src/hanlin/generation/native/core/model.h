@@ -80,6 +80,7 @@ private:
     void check(const Vector& vector, size_t count, const std::string& name) const;
     void make_room();
     void make_scores(size_t capacity);
+    void make_turns(size_t places);
 
     const Shape shape_;
     const Kernels& kernels_;
@@ -87,6 +88,7 @@ private:
     std::mutex busy_;  // one session computes at a time
     Matrix embedding_, positions_, unembedding_;
     Vector norm_, norm_bias_, frequencies_;
+    Vector turns_;  // for each place the cosines of its angles, then their sines
     std::vector<Layer> layers_;
     std::unordered_map<std::string, Matrix*> matrices_;
     std::unordered_map<std::string, Vector*> vectors_;

@@ -266,15 +266,24 @@ private:
         else
             kernels.rms_norm(x, gain.data(), s.norm_eps, int(dim), y);
         if (s.gpt2) return;
+        const float* cosines = model.turns_.data() + place * dim;
+        const float* sines = cosines + half;
         for (size_t i = 0; i < half; ++i) {
-            const float angle = float(place) * model.frequencies_[i];
-            const float cosine = std::cos(angle), sine = std::sin(angle);
             const float first = y[i], second = y[i + half];
-            y[i] = first * cosine - second * sine;
-            y[i + half] = second * cosine + first * sine;
+            y[i] = first * cosines[i] - second * sines[i];
+            y[i + half] = second * cosines[i] + first * sines[i];
         }
     }
 };
+
+// The cosines and sines of places that no text has reached before.
+void Model::make_turns(size_t places) {
+    const size_t half = frequencies_.size();
+    for (size_t place = half ? turns_.size() / (2 * half) : places; place < places; ++place) {
+        for (float frequency : frequencies_) turns_.push_back(std::cos(float(place) * frequency));
+        for (float frequency : frequencies_) turns_.push_back(std::sin(float(place) * frequency));
+    }
+}
 
 void Model::make_scores(size_t capacity) {
     for (Bench& bench : benches_)
@@ -297,7 +306,10 @@ void Model::step(const std::vector<Session*>& sessions, const int64_t* tokens, f
             throw std::invalid_argument("token " + std::to_string(tokens[t]) +
                                         " of a vocabulary of " + std::to_string(shape_.vocab));
     }
-    for (const Session* session : sessions) make_scores(session->capacity_);
+    for (const Session* session : sessions) {
+        make_scores(session->capacity_);
+        make_turns(session->length_ + 1);
+    }
     const Matrix& head = shape_.tied ? embedding_ : unembedding_;
     const size_t row = head.padded_rows();
     Buffer rows(std::min(sessions.size(), kTokensAtOnce) * row * sizeof(float));
@@ -327,6 +339,7 @@ void Session::read(const int64_t* tokens, size_t count, bool all, float* logits)
             throw std::invalid_argument("token " + std::to_string(tokens[t]) +
                                         " of a vocabulary of " + std::to_string(vocab));
     model_.make_scores(capacity_);
+    model_.make_turns(length_ + count);
     const Matrix& head = model_.shape_.tied ? model_.embedding_ : model_.unembedding_;
     const size_t row = head.padded_rows();
     Buffer rows((all ? std::min(count, kTokensAtOnce) : 1) * row * sizeof(float));
