@@ -11,6 +11,7 @@ from hanlin.objectives.base import (
     StateDict,
     head_weight,
 )
+from hanlin.objectives.cached_targets import CachedTargets
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.distillation import Distillation
@@ -33,6 +34,7 @@ __all__ = [
     "Answers",
     "Attackable",
     "Bridges",
+    "CachedTargets",
     "Critic",
     "Distillation",
     "Judge",
