@@ -6,7 +6,7 @@ the logarithm of the rest's mass in float32: 4 K + 4 bytes a token up to 65,536 
 moves a probability by 0.05 % of its logarithm at most; what is read is divided by its sum, so that
 it is a distribution again.
 
-    targets = CachedTargets(RowStore.open(folder, record_of(length, k, vocab_size)))
+    targets = CachedTargets(RowStore.open(folder, target_record(length, k, vocab_size)))
     soft = targets.read(batch)        # a TopK, for the soft-target loss
 
 R rows, T time, K kept, V vocabulary.
@@ -30,7 +30,7 @@ from hanlin.objectives.next_token import token_batch
 from hanlin.objectives.soft_targets import Predictions, mean_log_probs
 from hanlin.objectives.top_k import TopK, top_k_of
 
-__all__ = ["CachedTargets", "judge_rows", "pack", "record_of"]
+__all__ = ["CachedTargets", "judge_rows", "pack", "target_record"]
 
 _LOWEST = float(torch.finfo(torch.float16).min)
 
@@ -60,11 +60,21 @@ class CachedTargets:
             tensor("tail", torch.float32).flatten(),
         )
 
+    def as_dict(self) -> dict[str, float]:
+        """Return how much there is of it, as JSON values."""
+        record = self.store.dtype
+        tokens = record["tail"].shape[0]
+        return {
+            "rows": len(self.store.keys),
+            "bytes": len(self.store.keys) * record.itemsize,
+            "bytes_per_token": record.itemsize / tokens,
+        }
 
-def record_of(length: int, k: int, vocab_size: int) -> np.dtype[np.void]:
+
+def target_record(length: int, k: int, vocab_size: int) -> np.dtype[np.void]:
     """Return the record of a row of `length` tokens.
 
-    >>> record_of(256, 64, 16_384).itemsize / 256
+    >>> target_record(256, 64, 16_384).itemsize / 256
     260.0
     """
     ids = "<u2" if vocab_size <= 1 << 16 else "<u4"

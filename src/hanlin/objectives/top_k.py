@@ -73,7 +73,7 @@ def top_k_of(log_p: Tensor, k: int) -> TopK:
 
 def top_k_divergence(goal: TopK, log_s: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     """Return D_K of each row (N,) and its gradient by the logits that s comes from (N, V)."""
-    outside = _outside(log_s, goal.ids)
+    outside = log_s.exp().scatter_(1, goal.ids, 0.0)
     mass = outside.sum(-1, keepdim=True).clamp_min(_LEAST)
     classes = torch.cat((log_s.gather(1, goal.ids), mass.log()), dim=-1)
     found, pull = divergence(goal.classes, classes, kind)
