@@ -21,7 +21,8 @@ from hanlin.config import (
 from hanlin.errors import DataError
 from hanlin.models import count_parameters, resolve_model
 from hanlin.planning import CorpusEstimate, fit_recipe
-from hanlin.planning.fitting import Fit, _Chooser, fit_to_machine
+from hanlin.planning.choosing import Chooser
+from hanlin.planning.fitting import Fit, fit_to_machine
 from hanlin.planning.probe import Speed
 from hanlin.planning.vocabulary import largest_vocabulary, train_supported
 from hanlin.planning.writing import write_recipe
@@ -80,8 +81,8 @@ def fit(**changes: object) -> Fit:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def chooser_of(size: float, seconds: float, memory: float = 1e12) -> _Chooser:
-    return _Chooser(corpus(size), seconds, memory, entries=max(512, int(size / 300)))
+def chooser_of(size: float, seconds: float, memory: float = 1e12) -> Chooser:
+    return Chooser(corpus(size), seconds, memory, entries=max(512, int(size / 300)))
 
 
 def read(text: str) -> Recipe:

@@ -22,12 +22,12 @@ from hanlin.objectives.labels import LabelBatch, Labels, TextBatch, label_loss
 from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
-from hanlin.objectives.own_text import Writer
 from hanlin.objectives.preference import Preference
 from hanlin.objectives.reward_book import RewardBook
 from hanlin.objectives.rewriting import Rewriter
 from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
+from hanlin.objectives.writer import Writer
 
 __all__ = [
     "Adversarial",
