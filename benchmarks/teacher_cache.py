@@ -25,10 +25,12 @@ from hanlin.data import RowStore, hash_rows
 from hanlin.models import Decoder, build_model, count_parameters, resolve_model
 from hanlin.objectives import CachedTargets, Distillation
 from hanlin.objectives.cached_targets import judge_rows, pack, target_record
+from hanlin.training import keep_buffers
 
 
 def main() -> None:
     given = _options()
+    keep_buffers()  # as the training loop does
     student = _model(given, 1)
     teacher = _model(given, 2)
     chance = torch.Generator().manual_seed(0)

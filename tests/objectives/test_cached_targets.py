@@ -14,6 +14,7 @@ from hanlin.data import RowStore, hash_rows
 from hanlin.models import Decoder, build_model, resolve_model
 from hanlin.objectives import CachedTargets, Distillation, NextToken
 from hanlin.objectives.cached_targets import judge_rows, pack, target_record
+from hanlin.objectives.top_k import TopK
 
 LENGTH, VOCABULARY = 12, 64
 
@@ -100,6 +101,18 @@ def test_ids_take_no_more_bytes_than_the_vocabulary_needs():
     assert target_record(10, 4, 1 << 16)["ids"].base == np.uint16
     assert target_record(10, 4, (1 << 16) + 1)["ids"].base == np.uint32
     assert target_record(10, 4, 1 << 16).itemsize == 10 * (4 + 4 * 4)
+
+
+def test_records_of_odd_sizes_are_read(tmp_path):
+    record = target_record(3, 1, 1 << 17)
+    assert record.itemsize % 4 == 2  # no whole number of the mass's bytes
+    targets = TopK(torch.tensor([[70_000], [1], [2]]), torch.zeros(3, 1), torch.full((3,), -30.0))
+    RowStore.prepare(tmp_path, {}, record, pytest.fail)
+    rows = torch.arange(4)[None]
+    RowStore.open(tmp_path, record).add(hash_rows(rows.numpy()), pack(targets, record))
+    found = CachedTargets(RowStore.open(tmp_path, record)).read(rows.expand(2, -1))
+    assert found.ids.flatten().tolist() == [70_000, 1, 2] * 2
+    assert found.tail.tolist() == [-30.0] * 6
 
 
 def test_a_teacher_of_no_doubt_is_kept_without_infinities(tmp_path):

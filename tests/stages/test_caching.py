@@ -6,19 +6,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hanlin
 import hanlin.runs.run as running
-from hanlin.config import load_recipe, with_absolute_paths
+from hanlin.config import DistilConfig, ModelConfig, load_recipe, with_absolute_paths
+from hanlin.data import RowStore
 from hanlin.errors import RecipeError, StoppedError
+from hanlin.models import build_model, resolve_model
 from hanlin.records import read_jsonl
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.proofs.base import Arm
 from hanlin.runs.proofs.trial import Trial
-from hanlin.stages import caching
-from hanlin.training import World
+from hanlin.stages import caching, target_record
+from hanlin.training import World, choose_placement
 from stage_runs import read_result, run_recipe, with_stages, write_recipe
 
 TEACHER = """
@@ -212,3 +215,27 @@ def test_what_cannot_be_kept_is_refused_before_any_work(tmp_path, tiny_text, old
     with pytest.raises(RecipeError, match=message):
         run_recipe(recipe)
     assert not (tmp_path / "run" / "corpus").exists()
+
+
+def test_processes_share_the_rows_and_write_what_one_would(tmp_path, monkeypatch):
+    shape = ModelConfig(hidden_size=16, num_heads=2, num_layers=1, zero_init=False)
+    teacher = build_model(resolve_model(shape, 64), seed=1)
+    config, record = DistilConfig(cache_top_k=8), target_record(12, 8, 64)
+    rows = np.random.default_rng(0).integers(0, 64, (11, 13)).astype(np.int32)
+    monkeypatch.setattr(caching, "_PASS_TOKENS", 48)  # four rows
+    found = []
+    for size in (1, 2):
+        folder = tmp_path / str(size)
+        RowStore.prepare(folder, {}, record, pytest.fail)
+        for rank in range(size):
+            caching._judge(
+                rows,
+                RowStore.open(folder, record),
+                [teacher],
+                config,
+                choose_placement("cpu", "fp32"),
+                World(rank, size),
+                print,
+            )
+        found.append(RowStore.open(folder, record).find(rows))
+    assert found[0].tobytes() == found[1].tobytes()

@@ -51,8 +51,8 @@ class CachedTargets:
         width = found["ids"].shape[-1]
 
         def tensor(name: str, dtype: torch.dtype) -> Tensor:
-            values = found[name].astype(np.int64) if name == "ids" else found[name]
-            return torch.from_numpy(values).to(batch.device, dtype)
+            wide = found[name].astype(np.int64) if name == "ids" else found[name].copy()
+            return torch.from_numpy(wide).to(batch.device, dtype)
 
         return TopK.scaled(
             tensor("ids", torch.int64).reshape(-1, width),
