@@ -103,7 +103,7 @@ class RowStore:
 
     def has(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Return which keys of `hash_rows` have a record."""
-        return np.isin(keys, self.keys)
+        return self._look_up(keys)[1]
 
     def add(self, keys: NDArray[np.uint64], records: NDArray[np.void]) -> None:
         """Write a block of records, atomically; a store that is opened later finds it."""
@@ -122,15 +122,21 @@ class RowStore:
         Raises:
             DataError: a row has none.
         """
-        keys = hash_rows(rows)
-        spots = np.searchsorted(self.keys, keys).clip(max=max(0, len(self.keys) - 1))
-        if not len(self.keys) or (self.keys[spots] != keys).any():
+        spots, there = self._look_up(hash_rows(rows))
+        if not there.all():
             raise DataError(
                 f"{self.folder} has no record of a row that is read now; it was changed while it "
                 "was in use. Give the same command again: what is missing is worked out first."
             )
         found = [self.blocks[block][place] for block, place in self.places[spots].tolist()]
         return np.stack(found)
+
+    def _look_up(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return where in the table each key stands, and whether it is there."""
+        if not len(self.keys):
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+        spots = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return spots, self.keys[spots] == keys
 
 
 def _descriptions(folder: Path) -> list[Path]:

@@ -66,7 +66,7 @@ class CachedTargets:
         tokens = record["tail"].shape[0]
         return {
             "rows": len(self.store.keys),
-            "bytes": len(self.store.keys) * record.itemsize,
+            "bytes": self.store.num_bytes,
             "bytes_per_token": record.itemsize / tokens,
         }
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,14 +72,7 @@ def cache_targets(
         placement = choose_placement(
             context.device, context.training.precision, local_rank=world.local_rank
         )
-        follows_from = {
-            "teachers": list(context.fingerprints["teachers"]),
-            "tokenizer": context.tokenizer.fingerprint,
-            "top_k": config.cache_top_k,
-            "temperature": config.temperature,
-            "length": length,
-            "precision": str(placement.dtype).removeprefix("torch."),
-        }
+        follows_from = _follows_from(context, config, placement, length)
         folder = _place(context, config) / sha256_json(follows_from)[:16]
         world.on_first(lambda: RowStore.prepare(folder, follows_from, record, context.say))
         store = RowStore.open(folder, record)
@@ -93,6 +87,20 @@ def cache_targets(
         elif world.first:
             context.say(f"The teachers' targets of all rows are in {folder}")
     return CachedTargets(RowStore.open(folder, record))
+
+
+def _follows_from(
+    context: StageContext, config: DistilConfig, placement: Placement, length: int
+) -> dict[str, Any]:
+    """Return what records follow from besides the tokens of their rows, as JSON values."""
+    return {
+        "teachers": list(context.fingerprints["teachers"]),
+        "tokenizer": context.tokenizer.fingerprint,
+        "top_k": config.cache_top_k,
+        "temperature": config.temperature,
+        "length": length,
+        "precision": str(placement.dtype).removeprefix("torch."),
+    }
 
 
 def _place(context: StageContext, config: DistilConfig) -> Path:
