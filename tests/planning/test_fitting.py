@@ -19,12 +19,13 @@ from hanlin.config import (
     parse_recipe,
 )
 from hanlin.errors import DataError
-from hanlin.models import count_parameters, resolve_model
-from hanlin.planning import CorpusEstimate, fit_recipe
-from hanlin.planning.fitting import Fit, _Chooser, fit_to_machine
+from hanlin.models import resolve_model
+from hanlin.planning import fit_recipe
+from hanlin.planning.fitting import Fit, fit_to_machine
 from hanlin.planning.probe import Speed
 from hanlin.planning.vocabulary import largest_vocabulary, train_supported
 from hanlin.planning.writing import write_recipe
+from planned_text import estimate_of
 
 SPEED = Speed(
     step_seconds=0.5,
@@ -42,31 +43,12 @@ SPEED = Speed(
 )
 
 
-def corpus(
-    size: float, text: tuple[str, ...] = ("从前有一只猫。", "The old cat sat.")
-) -> CorpusEstimate:
-    """An estimate of so many bytes, half of them Chinese."""
-    return CorpusEstimate(
-        files=1,
-        bytes_on_disk=int(size),
-        text_bytes=size,
-        kept_bytes=size,
-        characters=size / 2,
-        documents=max(1.0, size / 2000),
-        shares={"en": 0.5, "zh": 0.5},
-        train_share=0.96,
-        sample_bytes=1000,
-        seconds=1.0,
-        text=text,
-    )
-
-
 def fit(**changes: object) -> Fit:
     """A fit as it might be."""
     plain = Fit(
         sources=(SourceConfig(path='/texts/我的 "书"', name="我的书"),),
         cleaning=CleaningConfig(),
-        corpus=corpus(5e6),
+        corpus=estimate_of(5e6),
         held_out_share=0.02,
         vocab_size=2048,
         preset="1m",
@@ -80,46 +62,8 @@ def fit(**changes: object) -> Fit:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def chooser_of(size: float, seconds: float, memory: float = 1e12) -> _Chooser:
-    return _Chooser(corpus(size), seconds, memory, entries=max(512, int(size / 300)))
-
-
 def read(text: str) -> Recipe:
     return parse_recipe(tomllib.loads(text), where="test")
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.floats(2e4, 1e10), st.floats(60, 1e6), st.floats(1e9, 1e15))
-def test_every_choice_is_a_model_that_can_be_built(
-    size: float, seconds: float, flops_per_second: float
-) -> None:
-    chooser = chooser_of(size, seconds)
-    choice = chooser.choose(flops_per_second)
-    assert choice.vocab_size <= chooser.entries
-    assert choice.batch_tokens % choice.model.context_length == 0
-    assert chooser.steps(choice, flops_per_second / 1e7) >= 20
-
-
-def test_more_time_and_more_text_give_larger_models() -> None:
-    def weights(size: float, seconds: float) -> int:
-        choice = chooser_of(size, seconds).choose(1e12)
-        return count_parameters(choice.model).total
-
-    assert weights(1e9, 600) < weights(1e9, 60_000)
-    assert weights(1e6, 60_000) < weights(1e9, 60_000)
-
-
-def test_a_small_memory_gives_a_small_model() -> None:
-    free, tight = (chooser_of(1e10, 1e7, memory).choose(1e13) for memory in (1e12, 1.5e9))
-    assert count_parameters(tight.model).total < count_parameters(free.model).total
-
-
-def test_little_text_is_read_at_most_sixteen_times() -> None:
-    chooser = chooser_of(300_000, 1e6)
-    choice = chooser.choose(1e13)
-    epoch = chooser.corpus.tokens(choice.vocab_size)
-    assert chooser.steps(choice, 1e9) * choice.batch_tokens <= 16 * epoch
-    assert choice.model.dropout == 0.1
 
 
 def test_the_written_recipe_reads_back_as_what_was_chosen() -> None:
@@ -157,7 +101,7 @@ def test_rules_for_prose_are_left_out_where_they_were() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.text(max_size=20), st.integers(1, 10**6), st.text(min_size=1, max_size=12))
 def test_any_name_and_any_text_give_valid_toml(name: str, steps: int, words: str) -> None:
-    recipe = read(write_recipe(fit(steps=steps, corpus=corpus(1e6, (words,))), name))
+    recipe = read(write_recipe(fit(steps=steps, corpus=estimate_of(1e6, (words,))), name))
     assert recipe.stages[0].training.steps == steps
 
 

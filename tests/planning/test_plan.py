@@ -134,6 +134,20 @@ def test_each_stage_is_planned_in_its_own_shape_with_its_teachers() -> None:
     assert "of them for teachers, a reference or own text" in text
 
 
+def test_targets_on_disk_have_their_bytes_and_what_they_save_in_the_plan() -> None:
+    kept = [GROWN[0], {**GROWN[1], "distil": {"cache_top_k": 64, "until_share": 1.0}}]
+    hardware = Hardware(peak_flops=1e9, mfu=1.0)
+    found = plan(recipe(stages=kept), corpus=CORPUS, hardware=hardware)
+    base, student = found.stages
+    assert (base.cache_bytes, student.cache_bytes) == (0, 10 * 64 * 260)
+    assert student.teaching_flops == student.extra_flops
+    assert "teachers" not in found.memory
+    assert "teacher cache   166 kB on disk; stages that find it there save" in render(found)
+    assert "teacher cache" not in render(
+        plan(recipe(stages=GROWN), corpus=CORPUS, hardware=hardware)
+    )
+
+
 SPEED = Speed(
     step_seconds=0.5,
     steps=3,

@@ -88,6 +88,19 @@ def test_teachers_and_own_text_are_told_apart(priced: Path) -> None:
     assert [len(work.teachers) for work in works] == [0, 1, 1, 0, 0, 0, 0]
 
 
+def test_kept_targets_are_priced_on_disk_and_free_the_memory_of_teachers(priced: Path) -> None:
+    kept = "distil = { until_share = 0.75, cache_top_k = 16 }"
+    old = "distil = { on_policy = 0.3, on_policy_tokens = 8, until_share = 0.75 }"
+    path = priced.parent / "kept.toml"
+    path.write_text(f"{TEXT}\n{CHAIN.replace(old, kept)}", encoding="utf-8")
+    base, student, *_ = list_workloads(load_recipe(path), 600)
+    assert student.cache_bytes == 3 * 480 * (4 * 16 + 4)
+    assert (student.held_bytes, base.cache_bytes) == (0, 0)
+    assert student.teacher_bytes > 0
+    forward = forward_flops_per_token(base.shape, student.row_tokens)
+    assert student.teaching_flops == 3 * 480 * forward
+
+
 def test_the_shape_of_every_release_is_known_before(priced: Path) -> None:
     shapes = list_shapes(load_recipe(priced / "recipe.toml"), 600)
     for number, name in enumerate(NAMES, start=1):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hanlin.config._strict import Strict
 
@@ -42,6 +42,32 @@ class DistilConfig(Strict):
     """Weight of the mean cosine between heads of a layer, which makes them differ."""
     confidence: float = Field(default=0.0, ge=0)
     """Weight of the penalty on confidence: the negative entropy of what is predicted."""
+
+    cache_top_k: int = Field(default=0, ge=0)
+    """So many of the teachers' likeliest tokens are written to disk for each token that is read,
+    before the student learns from them there; 0 runs the teachers beside the student."""
+    cache_folder: str = ""
+    """Where that lies; empty for the run's folder. Runs that name the same folder share it."""
+
+    @model_validator(mode="after")
+    def _cache_holds_what_is_asked(self) -> Self:
+        """Refuse to cache what only a running teacher can give, and a cache of nothing."""
+        if not self.cache_top_k:
+            if self.cache_folder:
+                raise ValueError("cache_folder needs cache_top_k; set it to 64, or leave out both")
+            return self
+        for key in ("hint", "relation", "input", "on_policy"):
+            if weight := getattr(self, key):
+                raise ValueError(
+                    f"cache_top_k = {self.cache_top_k} keeps soft targets only, and {key} = "
+                    f"{weight} needs a teacher that runs; set {key} = 0 or cache_top_k = 0"
+                )
+        if not self.soft:
+            raise ValueError(
+                f"cache_top_k = {self.cache_top_k} keeps soft targets, and soft = 0 takes none; "
+                "raise soft, or leave out cache_top_k"
+            )
+        return self
 
     @property
     def teaches(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hanlin.config.distil import DistilConfig
 from hanlin.config.recipe import Recipe
 from hanlin.config.tasks import TaskStageConfig
 
@@ -31,6 +32,7 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
             update={
                 "from_": placed(stage.from_),
                 "teachers": tuple(placed(name) for name in stage.teachers),
+                "distil": _place_cache(stage.distil, absolute) if stage.distil else None,
                 "task": _place_examples(stage.task, absolute) if stage.task else None,
             }
         )
@@ -39,6 +41,11 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
     tokenizer = recipe.tokenizer.model_copy(update={"path": absolute(recipe.tokenizer.path)})
     corpus = recipe.corpus.model_copy(update={"sources": sources})
     return recipe.model_copy(update={"corpus": corpus, "stages": stages, "tokenizer": tokenizer})
+
+
+def _place_cache(distil: DistilConfig, absolute: Callable[[str], str]) -> DistilConfig:
+    """Return a distil stage's table with an absolute path."""
+    return distil.model_copy(update={"cache_folder": absolute(distil.cache_folder)})
 
 
 def _place_examples(task: TaskStageConfig, absolute: Callable[[str], str]) -> TaskStageConfig:

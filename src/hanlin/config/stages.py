@@ -104,9 +104,16 @@ class StageConfig(Strict):
     def _check_teachers(self) -> None:
         if self.kind != "distil" and self.teachers:
             raise ValueError(f"stage {self.name!r} has `teachers`; only a distil stage learns so")
-        if self.distil is None or self.teachers:
+        if self.distil is None:
             return
-        for key in ("hint", "relation", "input", "on_policy"):
+        if self.distil.cache_top_k and self.augment is not None:
+            raise ValueError(
+                f"stage {self.name!r} has distil.cache_top_k = {self.distil.cache_top_k} and a "
+                "table `augment`, whose transformed rows are read once each; leave out one of them"
+            )
+        if self.teachers:
+            return
+        for key in ("hint", "relation", "input", "on_policy", "cache_top_k"):
             if weight := getattr(self.distil, key):
                 raise ValueError(
                     f"stage {self.name!r} has distil.{key} = {weight} and no `teachers` to "

@@ -14,6 +14,7 @@ from hanlin.data.pairs import (
 from hanlin.data.permutation import hash_integers, permute
 from hanlin.data.phases import PhasedOrder, divide_shares
 from hanlin.data.preferences import PreferenceRows
+from hanlin.data.row_store import RowStore, hash_rows
 from hanlin.data.shards import ShardIndex, TokenStream, open_shards, read_index, write_shards
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PairBatches",
     "PhasedOrder",
     "PreferenceRows",
+    "RowStore",
     "Rows",
     "ShardIndex",
     "StreamRows",
@@ -35,6 +37,7 @@ __all__ = [
     "divide_shares",
     "encode_marked",
     "hash_integers",
+    "hash_rows",
     "hide_tokens",
     "open_shards",
     "pack_best_fit",

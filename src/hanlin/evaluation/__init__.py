@@ -23,6 +23,7 @@ from hanlin.evaluation.comparison import (
     no_lower_by,
     spread_of,
 )
+from hanlin.evaluation.decoder_scorer import DecoderScorer
 from hanlin.evaluation.heldout import HeldOutDocument, encode_documents, short_language
 from hanlin.evaluation.intervals import Interval, Share, bootstrap_ratio, wilson_interval
 from hanlin.evaluation.leakage import Leakage, fit_direction_scorers, measure_leakage
@@ -40,7 +41,6 @@ from hanlin.evaluation.robustness import AttackReport, RobustnessReport, measure
 from hanlin.evaluation.rouge import rouge
 from hanlin.evaluation.score import SentenceScore, TokenScore, score_sentence
 from hanlin.evaluation.scorers import (
-    DecoderScorer,
     MixtureScorer,
     NgramScorer,
     Scorer,

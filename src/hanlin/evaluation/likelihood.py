@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hanlin.evaluation.scorers import DecoderScorer, Scorer, Tail, UniformScorer
+from hanlin.evaluation.decoder_scorer import DecoderScorer
+from hanlin.evaluation.scorers import Scorer, Tail, UniformScorer
 
 if TYPE_CHECKING:
     from hanlin.tokenizers import Tokenizer

@@ -11,6 +11,7 @@ from hanlin.objectives.base import (
     StateDict,
     head_weight,
 )
+from hanlin.objectives.cached_targets import CachedTargets
 from hanlin.objectives.critic import Critic
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.distillation import Distillation
@@ -21,18 +22,19 @@ from hanlin.objectives.labels import LabelBatch, Labels, TextBatch, label_loss
 from hanlin.objectives.mixture import LanguageMixture
 from hanlin.objectives.next_token import NextToken, TokenBatch, token_batch
 from hanlin.objectives.overuse import Overuse
-from hanlin.objectives.own_text import Writer
 from hanlin.objectives.preference import Preference
 from hanlin.objectives.reward_book import RewardBook
 from hanlin.objectives.rewriting import Rewriter
 from hanlin.objectives.seq2seq import TeacherForcing
 from hanlin.objectives.targets import Markers, hidden_targets
+from hanlin.objectives.writer import Writer
 
 __all__ = [
     "Adversarial",
     "Answers",
     "Attackable",
     "Bridges",
+    "CachedTargets",
     "Critic",
     "Distillation",
     "Judge",

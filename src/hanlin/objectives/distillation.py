@@ -32,6 +32,7 @@ from hanlin.errors import ModelError
 from hanlin.models import Decoder
 from hanlin.models.taps import Tap, tapped_hidden
 from hanlin.objectives.base import Loss, StateDict, head_weight
+from hanlin.objectives.cached_targets import CachedTargets
 from hanlin.objectives.cross_entropy import fused_cross_entropy, plain_cross_entropy
 from hanlin.objectives.diversity import head_cosines
 from hanlin.objectives.hints import Bridges, hint_distance, pair_layers, relation_divergence
@@ -44,6 +45,7 @@ from hanlin.objectives.soft_targets import (
     plain_soft_cross_entropy,
 )
 from hanlin.objectives.targets import Markers
+from hanlin.objectives.top_k import TopK
 
 __all__ = ["Distillation", "Lesson"]
 
@@ -55,8 +57,8 @@ class Lesson:
     text: TokenBatch
     share: float = 0.0
     """What is left of the teachers' weights; 0 where no teacher was run."""
-    predictions: Sequence[Predictions] = ()
-    """Each teacher's."""
+    predictions: Sequence[Predictions] | TopK = ()
+    """Each teacher's, or what was kept of them all."""
     streams: Mapping[int, Tensor] = field(default_factory=dict)
     """The first teacher's residual streams (B, T, C), by the student's layer."""
     relations: Tensor | None = None
@@ -79,16 +81,19 @@ class Distillation:
         bridges: Bridges | None = None,
         *,
         markers: Markers | None = None,
+        cached: CachedTargets | None = None,
         fused: bool = True,
     ) -> None:
         """Learn from `teachers`, which are never changed; `bridges` learn with the student.
 
-        `markers` name the control tokens after which transformed text is only read.
+        `markers` name the control tokens after which transformed text is only read. With `cached`,
+        the teachers' soft targets are read there, and `teachers` is empty.
         """
         self.teachers = [teacher.eval().requires_grad_(False) for teacher in teachers]
         self.config = config
         self.bridges = bridges
         self.markers = markers
+        self.cached = cached
         self.fused = fused
 
     def prepare(
@@ -97,6 +102,8 @@ class Distillation:
         """Split rows of ids (B, T + 1), and run the teachers on them while they still count."""
         text = token_batch(batch, self.markers)
         share = self.config.share_at(progress)
+        if self.cached is not None and share:
+            return Lesson(text, share, self.cached.read(batch))
         if not (self.teachers and self.config.teaches and share):
             return Lesson(text)
         student = _decoder(model)

@@ -28,7 +28,7 @@ from hanlin.config import LanguageConfig
 from hanlin.models import Decoder
 from hanlin.objectives.base import LanguageModel, Loss, StateDict, head_weight
 from hanlin.objectives.next_token import TokenBatch, token_batch
-from hanlin.objectives.own_text import OwnText, Writer
+from hanlin.objectives.own_text import OwnText
 from hanlin.objectives.policy_gradient import divergence, minimum_risk, reinforce
 from hanlin.objectives.targets import Markers
 from hanlin.objectives.token_scores import token_scores
@@ -40,6 +40,7 @@ from hanlin.objectives.unlikelihood import (
     fused_token_losses,
     unlikelihood,
 )
+from hanlin.objectives.writer import Writer
 
 __all__ = ["LanguageMixture", "MixtureBatch"]
 

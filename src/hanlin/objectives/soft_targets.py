@@ -3,15 +3,11 @@
     (1 - a) CE(y, q) + a tau^2 D(p, q_tau) - b H(q),    p = mean over teachers of softmax(t / tau)
 
 (Hinton et al. 2015, arXiv:1503.02531; the last term is the confidence penalty of Pereyra et
-al. 2017, arXiv:1701.06548). The gradient by q's logits is known in closed form, with s = q_tau:
-
-    forward          D = sum p log(p / s)                      s - p
-    reverse          D = sum s log(s / p)                      s (log(s / p) - D)
-    jensen-shannon   D = half of both about m = (p + s) / 2    s (g - sum s g), g = log(s / m) / 2
-
-each times tau, since tau^2 meets one 1 / tau; for -H it is q (log q + H). So the rows go in chunks
-as they do in `hanlin.objectives.cross_entropy`: a teacher gives its hidden states and its head, and
-the logits of both models live for one chunk only.
+al. 2017, arXiv:1701.06548). The gradient by q's logits is known in closed form: that of D
+(`hanlin.objectives.divergences`) times tau, since tau^2 meets one 1 / tau, and q (log q + H) for
+-H. So the rows go in chunks as they do in `hanlin.objectives.cross_entropy`: a teacher gives its
+hidden states and its head, and the logits of both models live for one chunk only. Or the teachers'
+likeliest tokens are known already (`hanlin.objectives.top_k`), and no teacher is needed.
 
     python -m hanlin.objectives.soft_targets
 
@@ -31,8 +27,17 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from hanlin.objectives.cross_entropy import chunk_rows
+from hanlin.objectives.divergences import divergence, plain_divergence
+from hanlin.objectives.top_k import TopK, plain_top_k_divergence, top_k_divergence
 
-__all__ = ["Mix", "Predictions", "SoftLoss", "fused_soft_cross_entropy", "plain_soft_cross_entropy"]
+__all__ = [
+    "Mix",
+    "Predictions",
+    "SoftLoss",
+    "fused_soft_cross_entropy",
+    "mean_log_probs",
+    "plain_soft_cross_entropy",
+]
 
 
 class Predictions(NamedTuple):
@@ -71,7 +76,7 @@ def fused_soft_cross_entropy(
     hidden: Tensor,
     head: Tensor,
     targets: Tensor,
-    teachers: Sequence[Predictions],
+    teachers: Sequence[Predictions] | TopK,
     mix: Mix,
     *,
     weights: Tensor | None = None,
@@ -83,14 +88,15 @@ def fused_soft_cross_entropy(
         hidden: the student's hidden states (N, C).
         head: its head's matrix (V, C).
         targets: token ids (N,), int64.
-        teachers: whose probabilities are averaged; none where `mix.soft` is 0.
+        teachers: whose probabilities are averaged, or the likeliest tokens of that mean at
+            `mix.temperature`; none where `mix.soft` is 0.
         mix: how much each term weighs.
         weights: fp32 weight of each row (N,); without them each row counts once.
         rows: rows a chunk; 0 takes `chunk_rows`.
     """
     size = rows or chunk_rows(head.shape[0])
     total, parts = _FusedSoft.apply(  # type: ignore[no-untyped-call]
-        hidden, head, targets, tuple(teachers), mix, weights, size
+        hidden, head, targets, teachers, mix, weights, size
     )
     return SoftLoss(total, parts)
 
@@ -99,7 +105,7 @@ def plain_soft_cross_entropy(
     hidden: Tensor,
     head: Tensor,
     targets: Tensor,
-    teachers: Sequence[Predictions],
+    teachers: Sequence[Predictions] | TopK,
     mix: Mix,
     *,
     weights: Tensor | None = None,
@@ -112,8 +118,8 @@ def plain_soft_cross_entropy(
     soft = torch.zeros_like(entropy)
     if mix.soft:
         log_s = (logits / mix.temperature).log_softmax(-1)
-        log_p = _average(teachers, slice(None), mix.temperature)
-        soft = mix.temperature**2 * _plain_divergence(log_p, log_s, mix.divergence)
+        goal = _goal(teachers, slice(None), mix)
+        soft = mix.temperature**2 * _plainly_towards(goal, log_s, mix.divergence)
     losses = (1 - mix.soft) * cross_entropy + mix.soft * soft - mix.confidence * entropy
     share = torch.ones_like(losses) if weights is None else weights
     parts = torch.stack((cross_entropy, soft, entropy)).detach() @ share
@@ -127,7 +133,7 @@ class _FusedSoft(torch.autograd.Function):
         hidden: Tensor,
         head: Tensor,
         targets: Tensor,
-        teachers: tuple[Predictions, ...],
+        teachers: Sequence[Predictions] | TopK,
         mix: Mix,
         weights: Tensor | None,
         size: int,
@@ -139,9 +145,9 @@ class _FusedSoft(torch.autograd.Function):
         grad_head = torch.zeros_like(head, dtype=torch.float32) if wants_head else None
         for start in range(0, hidden.shape[0], size):
             here = slice(start, start + size)
-            log_p = _average(teachers, here, mix.temperature) if mix.soft else None
+            goal = _goal(teachers, here, mix) if mix.soft else None
             logits = torch.mm(hidden[here], head.t()).float()  # (n, V)
-            losses, slope, found = _chunk(logits, targets[here], log_p, mix)
+            losses, slope, found = _chunk(logits, targets[here], goal, mix)
             share = torch.ones_like(losses) if weights is None else weights[here]
             total += torch.dot(losses, share)
             parts += found @ share
@@ -163,7 +169,7 @@ class _FusedSoft(torch.autograd.Function):
 
 
 def _chunk(
-    logits: Tensor, targets: Tensor, log_p: Tensor | None, mix: Mix
+    logits: Tensor, targets: Tensor, goal: Tensor | TopK | None, mix: Mix
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return each row's loss (n,), the gradient by the logits (n, V), and the parts (3, n)."""
     log_q = logits.log_softmax(-1)
@@ -176,42 +182,36 @@ def _chunk(
     if mix.confidence:
         slope.addcmul_(q, log_q + entropy[:, None], value=mix.confidence)
     soft = torch.zeros_like(entropy)
-    if log_p is not None:
+    if goal is not None:
         tau = mix.temperature
         log_s = log_q if tau == 1.0 else logits.div_(tau).log_softmax(-1)
-        soft, direction = _divergence(log_p, log_s, mix.divergence)
+        soft, direction = _towards(goal, log_s, mix.divergence)
         soft *= tau**2
         slope.add_(direction, alpha=mix.soft * tau)
     losses = (1 - mix.soft) * cross_entropy + mix.soft * soft - mix.confidence * entropy
     return losses, slope, torch.stack((cross_entropy, soft, entropy))
 
 
-def _divergence(log_p: Tensor, log_s: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """Return D of each row (n,) and its gradient by the logits that s comes from (n, V)."""
-    p, s = log_p.exp(), log_s.exp()
-    if kind == "forward":
-        return torch.linalg.vecdot(p, log_p - log_s), s - p
-    if kind == "reverse":
-        ratio = log_s - log_p
-        found = torch.linalg.vecdot(s, ratio)
-        return found, s * (ratio - found[:, None])
-    log_m = torch.logaddexp(log_p, log_s) - math.log(2)
-    pull = (log_s - log_m) / 2
-    mean = torch.linalg.vecdot(s, pull)
-    return torch.linalg.vecdot(p, log_p - log_m) / 2 + mean, s * (pull - mean[:, None])
+def _towards(goal: Tensor | TopK, log_s: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    if isinstance(goal, TopK):
+        return top_k_divergence(goal, log_s, kind)
+    return divergence(goal, log_s, kind)
 
 
-def _plain_divergence(log_p: Tensor, log_s: Tensor, kind: str) -> Tensor:
-    if kind == "forward":
-        return F.kl_div(log_s, log_p, reduction="none", log_target=True).sum(-1)
-    if kind == "reverse":
-        return F.kl_div(log_p, log_s, reduction="none", log_target=True).sum(-1)
-    log_m = ((log_p.exp() + log_s.exp()) / 2).log()
-    to_p = F.kl_div(log_m, log_p, reduction="none", log_target=True).sum(-1)
-    return (to_p + F.kl_div(log_m, log_s, reduction="none", log_target=True).sum(-1)) / 2
+def _plainly_towards(goal: Tensor | TopK, log_s: Tensor, kind: str) -> Tensor:
+    if isinstance(goal, TopK):
+        return plain_top_k_divergence(goal, log_s, kind)
+    return plain_divergence(goal, log_s, kind)
 
 
-def _average(teachers: Sequence[Predictions], rows: slice, temperature: float) -> Tensor:
+def _goal(teachers: Sequence[Predictions] | TopK, rows: slice, mix: Mix) -> Tensor | TopK:
+    """Return what the student should say in some rows: all log-probabilities, or the likeliest."""
+    if isinstance(teachers, TopK):
+        return teachers.rows(rows)
+    return mean_log_probs(teachers, rows, mix.temperature)
+
+
+def mean_log_probs(teachers: Sequence[Predictions], rows: slice, temperature: float) -> Tensor:
     """Return the logarithm of the teachers' mean probability (n, V)."""
     total: Tensor | None = None
     for teacher in teachers:

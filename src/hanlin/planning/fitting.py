@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hanlin.config import (
@@ -24,32 +24,24 @@ from hanlin.config import (
     CorpusConfig,
     ModelConfig,
     SourceConfig,
-    TrainingConfig,
 )
 from hanlin.errors import DataError
-from hanlin.planning.formulas import memory_parts
+from hanlin.planning.choosing import MOST_EPOCHS, Chooser
 from hanlin.planning.machine import available_memory
 from hanlin.planning.own_text import own_sources
-from hanlin.planning.probe import Speed, probe_training
+from hanlin.planning.probe import Speed
 from hanlin.planning.sampling import CorpusEstimate, estimate_corpus
 from hanlin.planning.units import size
 from hanlin.planning.vocabulary import largest_vocabulary
 
-__all__ = ["Fit", "fit_to_machine", "round_down"]
+__all__ = ["Fit", "fit_to_machine"]
 
 _BYTES_AN_ENTRY = 300
 _LEAST_ENTRIES, _MOST_ENTRIES = 512, 1 << 15
 _LEAST_TEXT = 10_000
-_USEFUL_EPOCHS, _MOST_EPOCHS = 4, 16
-_TOKENS_A_WEIGHT = 8
-_LEAST_STEPS = 300
-_BATCHES = (8192, 4096, 2048, 1024)
-_PRESETS = ("1m", "2m", "4m", "8m", "14m", "30m", "60m", "124m", "350m")
 _EXPECTED_MFU = 0.45
 _TRAINING_SHARE = 0.85  # the rest of the minutes goes to evaluation, samples and checkpoints
 _MEMORY_SHARE = 0.7
-_SHORT_TEXT = 100_000  # tokens, below which a shorter context serves better
-_DROPOUT = 0.1  # where the text is read more than 4 times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +75,7 @@ class Fit:
     @property
     def limited_by_text(self) -> bool:
         """Whether it is the text and not the time that ends training."""
-        return self.epochs > 0.95 * _MOST_EPOCHS
+        return self.epochs > 0.95 * MOST_EPOCHS
 
 
 def fit_to_machine(
@@ -107,7 +99,7 @@ def fit_to_machine(
             f"cleaning. A model needs {size(_LEAST_TEXT)} at the very least, and some megabytes to "
             "write well. Add more text with --text."
         )
-    chooser = _Chooser(
+    chooser = Chooser(
         corpus, minutes * 60 * _TRAINING_SHARE, _memory(memory_gb), _most_entries(corpus)
     )
     choice = chooser.choose(_peak_flops() * _EXPECTED_MFU)
@@ -131,87 +123,6 @@ def fit_to_machine(
         speed=speed,
         minutes=minutes,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    preset: str
-    vocab_size: int
-    model: ModelConfig
-    batch_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Chooser:
-    corpus: CorpusEstimate
-    seconds: float
-    memory: float
-    entries: int
-    """The largest vocabulary that the text is good for."""
-
-    def choose(self, flops_per_second: float) -> _Choice:
-        """Return the largest model that gets enough tokens in the time and fits the memory."""
-        choice = self._at(_PRESETS[0], flops_per_second)
-        for preset in _PRESETS[1:]:
-            larger = self._at(preset, flops_per_second)
-            useful = min(
-                self._tokens_in_time(larger, flops_per_second),
-                _USEFUL_EPOCHS * self.corpus.tokens(larger.vocab_size),
-            )
-            if useful < _TOKENS_A_WEIGHT * _weights(larger.model) or not self._fits(larger):
-                break
-            choice = larger
-        return choice
-
-    def probe(self, choice: _Choice) -> Speed:
-        """Measure a choice's speed here."""
-        training = TrainingConfig(steps=1, batch_tokens=choice.batch_tokens)
-        return probe_training(choice.model, training)
-
-    def steps(self, choice: _Choice, tokens_per_second: float) -> int:
-        """Return the steps that time and text allow, rounded to two digits."""
-        tokens = min(
-            tokens_per_second * self.seconds, _MOST_EPOCHS * self.corpus.tokens(choice.vocab_size)
-        )
-        return round_down(max(20.0, tokens / choice.batch_tokens))
-
-    def _at(self, preset: str, flops_per_second: float) -> _Choice:
-        from hanlin.models import resolve_model
-        from hanlin.models.presets import OWN_VOCABULARIES
-
-        vocab_size = min(OWN_VOCABULARIES[preset], self.entries)
-        epoch = self.corpus.tokens(vocab_size)
-        given = ModelConfig(preset=preset)
-        if epoch < _SHORT_TEXT:
-            given = ModelConfig(preset=preset, context_length=128)
-        model = resolve_model(given, vocab_size)
-        choice = _Choice(preset, vocab_size, model, _BATCHES[0])
-        tokens = min(self._tokens_in_time(choice, flops_per_second), _MOST_EPOCHS * epoch)
-        batch = next((b for b in _BATCHES if tokens / b >= _LEAST_STEPS), _BATCHES[-1])
-        if tokens > _USEFUL_EPOCHS * epoch:
-            model = model.model_copy(update={"dropout": _DROPOUT})
-        return replace(choice, model=model, batch_tokens=batch)
-
-    def _tokens_in_time(self, choice: _Choice, flops_per_second: float) -> float:
-        from hanlin.models import flops_per_token
-
-        return self.seconds * flops_per_second / flops_per_token(choice.model)
-
-    def _fits(self, choice: _Choice) -> bool:
-        rows = max(1, choice.batch_tokens // choice.model.context_length)
-        training = TrainingConfig(steps=1, batch_tokens=choice.batch_tokens)
-        parts = memory_parts(choice.model, training, microbatch=min(rows, 8), bf16=False)
-        return sum(parts.values()) < self.memory
-
-
-def round_down(value: float) -> int:
-    """Keep two digits of a number.
-
-    >>> round_down(1287.4), round_down(87.9)
-    (1200, 87)
-    """
-    unit = 10 ** max(0, math.floor(math.log10(max(1.0, value))) - 1)
-    return int(value // unit * unit)
 
 
 def _most_entries(corpus: CorpusEstimate) -> int:
@@ -247,12 +158,6 @@ def _estimate(sources: tuple[SourceConfig, ...], cleaning: CleaningConfig) -> Co
 def _held_out_share(documents: float) -> float:
     """Return a share that holds out ten documents where there are that many to spare."""
     return round(min(0.1, max(0.02, 10 / max(1.0, documents))), 3)
-
-
-def _weights(model: ModelConfig) -> int:
-    from hanlin.models import count_parameters
-
-    return count_parameters(model).non_embedding + model.vocab_size * model.hidden_size
 
 
 def _memory(memory_gb: float | None) -> float:

@@ -54,7 +54,8 @@ def training_phases(
     state = 3 * speed.weight_bytes  # weights and two moments
     return {
         "training": work.row_flops / speed.flops_per_second,
-        "teachers": work.teaching_flops / speed.flops_per_second,
+        "teachers": work.teaching_flops / speed.flops_per_second
+        + work.cache_bytes / _DISK_BYTES_PER_SECOND,
         "own text": _sampling(work.sampled, speed) if work.sampled else 0.0,
         "validation": evaluations * scored / speed.score_tokens_per_second,
         "samples": samplings * _writing(recipe, len(recipe.prompts), speed),

@@ -140,7 +140,7 @@ class Planner:
     def _peak(self, around: Preparation, speeds: list[Speed]) -> float:
         """Return the largest of the phases' peaks: they follow each other in one process."""
         training = max(
-            speed.peak_bytes + work.teacher_bytes
+            max(speed.peak_bytes + work.held_bytes, around.program + work.teacher_bytes)
             for work, speed in zip(self.stages, speeds, strict=True)
         )
         text = min(self.corpus.train_bytes, self.recipe.tokenizer.train_megabytes * 1e6)
@@ -194,6 +194,8 @@ def _stage_plan(work: Workload, seconds: float, epoch_tokens: float) -> StagePla
         epochs=work.tokens / max(1.0, epoch_tokens),
         flops=work.flops,
         extra_flops=work.extra_flops,
+        teaching_flops=work.teaching_flops,
+        cache_bytes=work.cache_bytes,
         seconds=seconds,
         tokens_per_second=work.tokens / max(1e-9, seconds),
     )
@@ -217,7 +219,7 @@ def _memory_of(work: Workload, microbatch: int) -> dict[str, float]:
     parts = memory_parts(work.shape, training, microbatch=rows, bf16=bf16)
     for name in ("gradients", "optimiser"):
         parts[name] *= work.trained_share
-    return {**parts, "teachers": work.teacher_bytes} if work.teachers else parts
+    return {**parts, "teachers": work.held_bytes} if work.held_bytes else parts
 
 
 def _parameters(model: ModelConfig) -> dict[str, int]:

@@ -142,7 +142,7 @@ def _repeat(work: Callable[[int], object], seconds: float) -> list[float]:
 
 
 def _time_scoring(model: Any, document_tokens: int, draw: Any) -> float:
-    from hanlin.evaluation.scorers import DecoderScorer
+    from hanlin.evaluation.decoder_scorer import DecoderScorer
 
     count = max(1, _SCORED_TOKENS // document_tokens)
     documents = draw.integers(0, model.config.vocab_size, (count, document_tokens))

@@ -50,6 +50,7 @@ def _shape(shape: ModelConfig) -> str:
 def _stage(stage: StagePlan, plan: Plan) -> list[str]:
     besides = f", {power(stage.extra_flops)} of them for teachers, a reference or own text"
     other = [("model", _shape(stage.model))] if stage.model != plan.model else []
+    cache = [("teacher cache", _cache(stage))] if stage.cache_bytes else []
     return _block(
         f"Stage {stage.name}",
         [
@@ -58,8 +59,14 @@ def _stage(stage: StagePlan, plan: Plan) -> list[str]:
             ("tokens", f"{count(stage.tokens)}, the corpus {stage.epochs:.2g} times"),
             ("FLOPs", power(stage.flops) + (besides if stage.extra_flops else "")),
             ("speed", f"{_speed(stage.tokens_per_second)} tokens a second"),
+            *cache,
         ],
     )
+
+
+def _cache(stage: StagePlan) -> str:
+    saved = power(stage.teaching_flops)
+    return f"{size(stage.cache_bytes)} on disk; stages that find it there save {saved} of teachers"
 
 
 def _memory(plan: Plan) -> Iterator[tuple[str, str]]:

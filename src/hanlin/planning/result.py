@@ -28,6 +28,10 @@ class StagePlan:
     flops: float
     extra_flops: float
     """Those of `flops` that teachers and text of its own take."""
+    teaching_flops: float
+    """Those that teachers or a reference take."""
+    cache_bytes: float
+    """Disk for what teachers said, with which `teaching_flops` are paid once; 0 without a cache."""
     seconds: float
     tokens_per_second: float
 

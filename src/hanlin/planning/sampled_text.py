@@ -1,7 +1,7 @@
 """What a language stage writes and reads of its own text, in tokens and operations.
 
 A share of the batches gives prefixes, each of which is continued several times; the stage counts
-what it really wrote (`hanlin.objectives.own_text`). Here every continuation is taken to be as long
+what it really wrote (`hanlin.objectives.writer`). Here every continuation is taken to be as long
 as it may be, so that this is the most that it can come to.
 """
 

@@ -45,8 +45,10 @@ class Workload:
     trained_share: float
     """Share of the parameters that learn."""
     teachers: tuple[ModelConfig, ...]
-    """Models that are held beside it: teachers, or the reference of language and preferences."""
+    """Models that it hears: teachers, or the reference of language and preferences."""
     teaching_flops: float
+    cache_bytes: float
+    """What of teachers is kept on disk, so that they are not held beside it; 0 without."""
     sampled: SampledText | None
     """Text of its own."""
 
@@ -56,8 +58,13 @@ class Workload:
         return self.stage.learning.num_steps * self.rows * self.row_tokens
 
     @property
+    def held_bytes(self) -> float:
+        """Memory of the models that are held while it learns."""
+        return 0.0 if self.cache_bytes else self.teacher_bytes
+
+    @property
     def teacher_bytes(self) -> float:
-        """Memory of the models that are held beside it, in fp32."""
+        """Memory of `teachers`, in fp32."""
         from hanlin.models import count_parameters
 
         return 4.0 * sum(count_parameters(teacher).total for teacher in self.teachers)
@@ -93,12 +100,13 @@ def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseSh
     tokens = stage.learning.num_steps * rows * length
     cost, share = _cost_of_token(stage, release, length)
     teachers: tuple[ModelConfig, ...] = ()
-    taught = 0
+    taught, kept = 0, 0.0
     if stage.kind == "distil":
         config = stage.distil or DistilConfig()
         names = stage.teachers if config.teaches else ()
         teachers = tuple(shape_of_release(name, shapes).whole for name in names)
         taught = teaching_flops(config, stage.learning, teachers, release.whole, length)[1]
+        kept = _cache_bytes(config, stage, release.whole.vocab_size, rows, length)
     elif stage.language and stage.language.needs_reference:
         teachers = (shape_of_release(stage.from_, shapes).whole,)
     elif stage.task and stage.task.preference and stage.task.preference.loss != "simpo":
@@ -113,8 +121,21 @@ def _workload(recipe: Recipe, stage: StageConfig, shapes: Mapping[str, ReleaseSh
         trained_share=share,
         teachers=teachers,
         teaching_flops=float(taught),
+        cache_bytes=kept if teachers else 0.0,
         sampled=count_sampled(stage, release.whole, rows, length),
     )
+
+
+def _cache_bytes(
+    config: DistilConfig, stage: StageConfig, vocab_size: int, rows: int, length: int
+) -> float:
+    """Return the size of the taught rows' records, none of them read twice; 0 without a cache."""
+    from hanlin.stages import target_record, taught_steps
+
+    if not config.cache_top_k:
+        return 0.0
+    record = target_record(length, config.cache_top_k, vocab_size)
+    return float(taught_steps(config, stage.learning.num_steps) * rows * record.itemsize)
 
 
 def _cost_of_token(stage: StageConfig, release: ReleaseShape, length: int) -> tuple[float, float]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hanlin.config import Recipe, SourceConfig, parse_recipe
-from hanlin.planning.fitting import Fit, fit_to_machine, round_down
+from hanlin.planning.choosing import round_down
+from hanlin.planning.fitting import Fit, fit_to_machine
 from hanlin.planning.own_text import first_words
 from hanlin.planning.units import count, duration, exact, size
 

@@ -3,7 +3,7 @@
 runs/NAME/
   recipe.toml   events.jsonl   metrics.jsonl   ledger.jsonl
   corpus/       documents, tokens, manifest.json
-  tokenizer/    ngram/
+  tokenizer/    ngram/    teacher-cache/
   stages/1-base/{checkpoints/, model/, result.json}
   model/        the newest release          report.html, report.md
   proofs/base/  the arms of a proof, each a run of its own over this run's corpus

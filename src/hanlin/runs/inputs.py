@@ -25,7 +25,10 @@ _NO_WEIGHT = {
 """Settings of training that change what is said and saved, or a weight's last bits at most."""
 _SETTINGS = {"augment", "replay", "distil", "language", "task", "expand", "generate", "checkpoint"}
 """The tables of a stage that its release follows from."""
-_PLACES: dict[str, Any] = {"task": {"tasks": {"__all__": {"path", "file"}}, "preference": {"path"}}}
+_PLACES: dict[str, Any] = {
+    "task": {"tasks": {"__all__": {"path", "file"}}, "preference": {"path"}},
+    "distil": {"cache_folder"},
+}
 """Where files lie, which may move: their content counts."""
 
 
@@ -50,9 +53,7 @@ def describe_inputs(
         "kind": stage.kind,
         "model": _describe_model(recipe, stage),
         "learning": _describe_learning(training) if training else {},
-        "settings": stage.model_dump(
-            mode="json", include=_SETTINGS, exclude=_PLACES, exclude_none=True
-        ),
+        "settings": _describe_settings(stage),
         "corpus": content,
         "weights": {s.label: s.weight for s in recipe.corpus.sources if s.part in content},
         "tokenizer": tokenizer.fingerprint,
@@ -76,6 +77,14 @@ def _describe_model(recipe: Recipe, stage: StageConfig) -> dict[str, Any]:
     """Return the shape as it is asked for; what a grown one leaves out follows from its start."""
     asked = stage.model or recipe.model
     return asked.model_dump(mode="json", exclude_unset=bool(stage.model and stage.from_))
+
+
+def _describe_settings(stage: StageConfig) -> dict[str, Any]:
+    """Return the stage's tables; what is new and off is left out, so that old runs go on."""
+    tables = stage.model_dump(mode="json", include=_SETTINGS, exclude=_PLACES, exclude_none=True)
+    if stage.distil is not None and not stage.distil.cache_top_k:
+        del tables["distil"]["cache_top_k"]
+    return tables
 
 
 def _describe_learning(training: TrainingConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from hanlin.config import StageKind
 from hanlin.stages.baseline import prepare_ngram
+from hanlin.stages.caching import target_record, taught_steps
 from hanlin.stages.checkpoint import run_checkpoint
 from hanlin.stages.context import StageContext, StageResult, row_length
 from hanlin.stages.distil import check_context, check_tokenizer, run_distil, teaching_flops
@@ -33,6 +34,8 @@ __all__ = [
     "row_length",
     "run_stage",
     "take_passages",
+    "target_record",
+    "taught_steps",
     "teaching_flops",
 ]
 

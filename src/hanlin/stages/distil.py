@@ -10,7 +10,7 @@ one grows, one with fewer layers keeps some of them; without `from` the weights 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,19 @@ import torch
 
 from hanlin.config import DistilConfig, ModelConfig, TrainingConfig
 from hanlin.errors import ModelError, TokenizerError
-from hanlin.models import Decoder, flops_per_token, forward_flops_per_token, load_release
+from hanlin.models import (
+    Decoder,
+    flops_per_token,
+    forward_flops_per_token,
+    load_release,
+    read_config,
+)
 from hanlin.models.growth import grow, shrink, target_shape
 from hanlin.objectives import Bridges, Distillation
+from hanlin.stages.caching import cache_targets, taught_steps
 from hanlin.stages.context import StageContext, StageResult
 from hanlin.stages.learning import learn, release
+from hanlin.stages.mixing import reading_order
 from hanlin.stages.trigger import measure_bits
 from hanlin.tokenizers import Tokenizer, load_tokenizer
 from hanlin.training import join_world
@@ -41,18 +49,19 @@ def run_distil(context: StageContext) -> StageResult:
     config = context.stage.distil or DistilConfig()
     for folder in (*context.teachers, *([context.start] if context.start else [])):
         check_tokenizer(folder, context.tokenizer)
-    teachers = [load_release(folder) for folder in context.teachers] if config.teaches else []
     student = _begin(context, config)
-    for folder, teacher in zip(context.teachers, teachers, strict=False):
-        _check_teacher(folder, teacher, student, context.row_length(student))
-    bridges = _bridges(context, config, teachers, student)
+    teachers = context.teachers if config.teaches else ()
+    for folder in teachers:
+        _check_teacher(folder, read_config(folder), student, context.row_length(student))
+    objective, bridges = _lessons(context, config, teachers, student)
     with bridges.attached(student):
-        training = learn(
-            context, student, Distillation(teachers, config, bridges, markers=context.markers)
-        )
+        training = learn(context, student, objective)
     released = release(context, student, training)
+    models = objective.teachers or (load_release(folder) for folder in teachers)
     with join_world() as world:
-        figures = world.on_first(lambda: _figures(context, config, teachers, student))
+        figures = world.on_first(lambda: _figures(context, config, models, student))
+    if objective.cached is not None:
+        figures["teacher_cache"] = objective.cached.as_dict()
     return replace(released, figures={**released.figures, **figures})
 
 
@@ -91,8 +100,29 @@ def _begin(context: StageContext, config: DistilConfig) -> Decoder:
     return grow(model, shape, depth=config.depth, generator=generator)
 
 
-def _check_teacher(folder: Path, teacher: Decoder, student: Decoder, length: int) -> None:
-    theirs, ours = teacher.config, student.config
+def _lessons(
+    context: StageContext, config: DistilConfig, folders: Sequence[Path], student: Decoder
+) -> tuple[Distillation, Bridges]:
+    """Return what is minimised, with its teachers loaded or their targets on disk."""
+    if folders and config.cache_top_k:
+        length = context.row_length(student)
+        cached = cache_targets(
+            context,
+            config,
+            reading_order(context, length),
+            lambda: [load_release(folder) for folder in folders],
+            length=length,
+            vocab_size=student.config.vocab_size,
+        )
+        bridges = _bridges(context, config, [], student)
+        return Distillation([], config, bridges, cached=cached), bridges
+    teachers = [load_release(folder) for folder in folders]
+    bridges = _bridges(context, config, teachers, student)
+    return Distillation(teachers, config, bridges, markers=context.markers), bridges
+
+
+def _check_teacher(folder: Path, theirs: ModelConfig, student: Decoder, length: int) -> None:
+    ours = student.config
     if theirs.vocab_size != ours.vocab_size:
         raise ModelError(
             f"The teacher {folder} has {theirs.vocab_size} rows in its vocabulary and the student "
@@ -122,8 +152,7 @@ def teaching_flops(
 
     With text of its own, the student writes each row and learns from it, and they read it again.
     """
-    steps = training.num_steps
-    taught = sum(config.share_at(step / steps) > 0 for step in range(steps)) if teachers else 0
+    taught = taught_steps(config, training.num_steps) if teachers else 0
     tokens = taught * (training.batch_tokens // length) * length
     reads = 2 if config.on_policy else 1
     flops = sum(reads * tokens * forward_flops_per_token(shape, length) for shape in teachers)
@@ -133,16 +162,18 @@ def teaching_flops(
 
 
 def _figures(
-    context: StageContext, config: DistilConfig, teachers: Sequence[Decoder], student: Decoder
+    context: StageContext, config: DistilConfig, teachers: Iterable[Decoder], student: Decoder
 ) -> dict[str, Any]:
     """Return what the teachers cost, and the best of them on the test text of each language."""
-    shapes = [teacher.config for teacher in teachers]
+    documents, eot_id = context.held_out_documents("test"), context.tokenizer.eot_id
+    device = student.embedding.weight.device
+    shapes, found = [], []
+    for teacher in teachers:
+        shapes.append(teacher.config)
+        found.append(measure_bits(teacher.to(device), documents, eot_id))
     read, flops = teaching_flops(
         config, context.training, shapes, student.config, context.row_length(student)
     )
-    documents, eot_id = context.held_out_documents("test"), context.tokenizer.eot_id
-    device = student.embedding.weight.device
-    found = [measure_bits(teacher.to(device), documents, eot_id) for teacher in teachers]
     best = {
         language: {"bits_per_byte": min(bits[language] for bits in found)}
         for language in (found[0] if found else ())

@@ -13,17 +13,13 @@ from hanlin.text.dedup import find_duplicates, find_near_duplicates, minhash, te
 from hanlin.text.documents import Document, short_language
 from hanlin.text.encodings import decode_bytes, find_encoding
 from hanlin.text.language import find_language
-from hanlin.text.manifest import (
-    Manifest,
-    PartManifest,
-    check_sources,
-    iterate_documents,
-    load_manifest,
-)
+from hanlin.text.manifest import Manifest, PartManifest, load_manifest
 from hanlin.text.quality import find_fault, profile_text
 from hanlin.text.readers import read_documents
 from hanlin.text.segmentation import STOP_WORDS, segment_words
+from hanlin.text.sources import check_sources
 from hanlin.text.split import SPLITS, Split, assign_splits
+from hanlin.text.stored import iterate_documents
 from hanlin.text.units import hash_ngrams, hash_units
 
 __all__ = [

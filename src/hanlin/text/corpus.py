@@ -28,16 +28,14 @@ from hanlin.text.manifest import (
     Manifest,
     PartManifest,
     SourceRecord,
-    describe_sources,
-    documents_path,
     load_manifest,
     mix_sources,
-    part_differences,
     save_manifest,
-    settings_hash,
 )
 from hanlin.text.shelf import Shelf
+from hanlin.text.sources import describe_sources, part_differences, settings_hash
 from hanlin.text.split import SPLITS, Split, assign_splits
+from hanlin.text.stored import documents_path
 from hanlin.text.writing import SplitWriter, write_splits
 
 __all__ = ["build_corpus"]

@@ -18,11 +18,11 @@ from hanlin.errors import DataError
 from hanlin.text.cleaning import clean_text, convert_script
 from hanlin.text.documents import PIECE, Document, Reading, Tally
 from hanlin.text.language import find_language
-from hanlin.text.manifest import iterate_documents
 from hanlin.text.quality import find_fault, profile_text
 from hanlin.text.readers import SourceReader
 from hanlin.text.shelf import Shelf
 from hanlin.text.split import SPLITS, Split
+from hanlin.text.stored import iterate_documents
 from hanlin.text.units import hash_ngrams, hash_units
 
 __all__ = ["EVERY", "Gathering", "PartPlan", "Progress", "clean_document", "gather_part"]

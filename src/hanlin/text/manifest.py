@@ -10,17 +10,15 @@ documents (whether it is what a stage was trained on).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from hanlin.config import CorpusConfig, SourceConfig, Strict
+from hanlin.config import Strict
 from hanlin.errors import DataError
-from hanlin.records import sha256_file, sha256_json, write_json
-from hanlin.text.documents import Document
-from hanlin.text.readers import SourceFile, list_files
-from hanlin.text.split import SPLITS, Split
+from hanlin.records import write_json
+from hanlin.text.split import Split
 
 __all__ = [
     "Amount",
@@ -31,18 +29,11 @@ __all__ = [
     "PartManifest",
     "Share",
     "SourceRecord",
-    "check_sources",
-    "describe_sources",
-    "documents_path",
-    "iterate_documents",
     "load_manifest",
     "mix_sources",
-    "part_differences",
     "save_manifest",
-    "settings_hash",
 ]
 
-_UNREADABLE = "unreadable"
 
 RULES_VERSION = 1
 """Raised when reading or cleaning changes its results, so that corpora are built anew."""
@@ -176,55 +167,6 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
     write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
 
 
-def documents_path(folder: Path, part: str, split: Split) -> Path:
-    """Return where the documents of one split of one part lie."""
-    return folder / "documents" / f"{part}.{split}.jsonl"
-
-
-def iterate_documents(folder: Path, part: str, split: Split) -> Iterator[Document]:
-    """Yield the documents of one split of one part in their order.
-
-    Raises:
-        DataError: the part was not built, or a line is damaged.
-    """
-    path = documents_path(folder, part, split)
-    if not path.exists():
-        built = sorted({file.name.rsplit(".", 2)[0] for file in path.parent.glob("*.jsonl")})
-        raise DataError(
-            f"{folder} holds no documents of the split {split!r} of the part {part!r}; its parts "
-            f"are {built}, each split into {list(SPLITS)}. Name one of these, or build the part."
-        )
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield Document(**json.loads(line))
-            except (json.JSONDecodeError, TypeError) as error:
-                raise DataError(
-                    f"{path} is damaged in line {number}: {error}. "
-                    "Delete the corpus folder's manifest.json and build the corpus again."
-                ) from error
-
-
-def describe_sources(config: CorpusConfig, part: str, base: Path) -> tuple[SourceRecord, ...]:
-    """Return the files of a part's sources with their hashes, as they are now.
-
-    Raises:
-        DataError: a source's path is missing, or holds no file of a known kind.
-    """
-    return tuple(_describe_source(source, base) for source in config.sources if source.part == part)
-
-
-def settings_hash(config: CorpusConfig, part: str) -> str:
-    """Return the hash of all settings on which a part's documents depend; weights do not count."""
-    sources = [
-        source.model_dump(mode="json", exclude={"weight"})
-        for source in config.sources
-        if source.part == part
-    ]
-    rest = config.model_dump(mode="json", exclude={"sources"})
-    return sha256_json({"rules": RULES_VERSION, "sources": sources, **rest})
-
-
 def mix_sources(amounts: Sequence[Amount], weights: Mapping[str, float]) -> dict[str, Share]:
     """Return each source's natural and weighted share of the training bytes.
 
@@ -247,78 +189,6 @@ def mix_sources(amounts: Sequence[Amount], weights: Mapping[str, float]) -> dict
         )
         for source, size in sizes.items()
     }
-
-
-def check_sources(manifest: Manifest, config: CorpusConfig, base: Path) -> list[str]:
-    """Return in words how the recipe's sources differ from what the corpus was built from.
-
-    An empty list says that building again would change nothing.
-    """
-    missing = [part for part in config.parts if part not in manifest.parts]
-    differences = [f"part {part!r} was not built" for part in missing]
-    for part, built in manifest.parts.items():
-        if part not in config.parts:
-            differences.append(f"part {part!r} is no longer in the recipe")
-            continue
-        try:
-            sources = describe_sources(config, part, base)
-        except DataError as error:
-            differences.append(str(error))
-            continue
-        differences += part_differences(built, part, settings_hash(config, part), sources)
-    return differences
-
-
-def part_differences(
-    built: PartManifest, part: str, settings: str, sources: Sequence[SourceRecord]
-) -> list[str]:
-    """Return in words how settings and files differ from those that a part was built from."""
-    differences = [] if built.settings == settings else [f"the settings of part {part!r} changed"]
-    before = {source.label: source for source in built.sources}
-    for source in sources:
-        if source.label in before:
-            differences += _file_differences(before[source.label], source)
-    return differences
-
-
-def _describe_source(source: SourceConfig, base: Path) -> SourceRecord:
-    files = [] if source.world else list_files(source, base)
-    return SourceRecord(
-        label=source.label, path=source.path, files=tuple(map(_describe_file, files))
-    )
-
-
-def _describe_file(file: SourceFile) -> FileRecord:
-    try:
-        digest = sha256_file(file.path)
-    except OSError as error:
-        if file.named:
-            raise DataError(
-                f"{file.path} cannot be read: {error.strerror}. "
-                "Give it read permission, or take it out of the recipe."
-            ) from error
-        digest = _UNREADABLE
-    return FileRecord(name=file.name, size=file.path.stat().st_size, sha256=digest)
-
-
-def _file_differences(old: SourceRecord, new: SourceRecord) -> list[str]:
-    before = {file.name: file for file in old.files}
-    after = {file.name: file for file in new.files}
-    names = sorted(before.keys() | after.keys())
-    return [
-        f"{old.label}: {name} {verb}"
-        for name in names
-        for verb in [_verb(before.get(name), after.get(name))]
-        if verb
-    ]
-
-
-def _verb(before: FileRecord | None, after: FileRecord | None) -> str:
-    if before is None:
-        return "is new"
-    if after is None:
-        return "is gone"
-    return "changed" if before != after else ""
 
 
 if __name__ == "__main__":

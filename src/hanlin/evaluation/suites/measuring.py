@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.errors import UserError
+from hanlin.evaluation.decoder_scorer import DecoderScorer
 from hanlin.evaluation.intervals import Share
 from hanlin.evaluation.likelihood import Likelihood, Request, score_continuations
-from hanlin.evaluation.scorers import DecoderScorer, Scorer
+from hanlin.evaluation.scorers import Scorer
 from hanlin.evaluation.suites.items import NORMS, Item, Norm, Suite
 
 if TYPE_CHECKING:

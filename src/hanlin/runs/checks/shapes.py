@@ -21,7 +21,8 @@ def check_shapes(recipe: Recipe) -> None:
 
     Raises:
         RecipeError: a batch is shorter than one row, a teacher than the rows it is to read, or a
-            row than the continuations that a language stage writes.
+            row than the continuations that a language stage writes; or more of a teacher's tokens
+            are to be kept than there are.
         ModelError: the preset is unknown, or a shape is impossible, or cannot be grown to.
         TokenizerError: a release from elsewhere that a distil stage reads has another tokenizer.
     """
@@ -34,6 +35,7 @@ def check_shapes(recipe: Recipe) -> None:
         shapes[stage.name] = shape = _shape_of(recipe, stage, shapes, vocab_size or 1)
         if shape is not None and stage.learns and not stage.from_:
             _check_batch(stage, shape.context_length)
+        _check_cache(recipe, stage)
         if shape is not None:
             check_language(stage, row_length(stage.model or recipe.model, shape))
             _check_teachers(recipe, stage, shape, shapes)
@@ -58,6 +60,19 @@ def _check_batch(stage: StageConfig, context: int) -> None:
             f"The stage {stage.name!r} has training.batch_tokens "
             f"{stage.learning.batch_tokens}, less than one row of model.context_length "
             f"{context}. Set batch_tokens to {context} or more, or shorten the context."
+        )
+
+
+def _check_cache(recipe: Recipe, stage: StageConfig) -> None:
+    """Refuse to keep more tokens of a teacher's than there are."""
+    if stage.distil is None or not stage.distil.cache_top_k:
+        return
+    path, kept = recipe.tokenizer.path, stage.distil.cache_top_k
+    size = load_tokenizer(Path(path)).vocab_size if path else recipe.tokenizer.vocab_size
+    if kept > size:
+        raise RecipeError(
+            f"The stage {stage.name!r} has distil.cache_top_k = {kept}, and the vocabulary has "
+            f"{size} entries. Set it to 64, or to {size} to keep all."
         )
 
 

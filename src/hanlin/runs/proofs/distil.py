@@ -33,8 +33,9 @@ __all__ = ["prove_distil"]
 _TEST = "evaluation.test.*.bits_per_byte"
 _RATES = (0.5, 1.0, 2.0)
 _LESS = 0.75
-_SOFT = {"soft", "temperature", "divergence", "schedule", "until_share"}
-_TAUGHT = {"soft": 0.0, "hint": 0.0, "relation": 0.0, "input": 0.0, "on_policy": 0.0}
+_CACHE: dict[str, float | str] = {"cache_top_k": 0, "cache_folder": ""}
+_SOFT = {"soft", "temperature", "divergence", "schedule", "until_share", *_CACHE}
+_TAUGHT = {"soft": 0.0, "hint": 0.0, "relation": 0.0, "input": 0.0, "on_policy": 0.0, **_CACHE}
 _EXTRAS = {
     "hint": "hints",
     "relation": "relations",
@@ -133,7 +134,7 @@ class _Stage:
             share=share,
         )
 
-    def changed(self, **settings: float) -> StageConfig:
+    def changed(self, **settings: float | str) -> StageConfig:
         """Return the stage with other settings of its table, without teachers if none is left."""
         config = self.config.model_copy(update=settings)
         update: dict[str, object] = {"distil": config}
