@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, say, show
-from hanlin.config import SamplingConfig, SearchConfig
+from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._outside import read_input
+from hanlin.cli._sampling import SamplingFlags
+from hanlin.config import SearchConfig
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Arguments(Loading):
     before the prompt. Both take a model that was taught so by [stages.augment].
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
     prompt: str = ""
     """What the text begins with; empty starts a new document, `-` reads standard input."""
@@ -76,7 +77,7 @@ class Arguments(Loading):
     """Search for likely continuations in place of drawing one."""
     searching: Searching = field(default_factory=Searching)
     """How it is searched; length, stop strings and n-grams are those of the sampling."""
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling: SamplingFlags = field(default_factory=SamplingFlags)
     """How the continuation is drawn; what is not given is as the model proposes."""
 
 
@@ -88,9 +89,10 @@ def main(arguments: Sequence[str]) -> int:
 
     _refuse_two_ways(options)
     folder = find_release(options.model)
-    proposed = Arguments(model=options.model, sampling=read_proposal(folder))
+    settings = SamplingFlags(**read_proposal(folder).model_dump())
+    proposed = Arguments(model=options.model, sampling=settings)
     options = parse(Arguments, "generate", arguments, example=example, default=proposed)
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    prompt = read_input() if options.prompt == "-" else options.prompt
     engine = _native_engine(options, folder)
     if engine is None:
         _with_torch(options, prompt)
