@@ -255,7 +255,8 @@ def test_chat_lists_what_is_offered_and_a_number_takes_it_up(
 def test_chat_says_what_it_does_not_understand(
     taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = "/set nonsense=1\n/set temperature=hot\n/set top_p=7\n"
+    settings = "/set nonsense=1\n/set temperature=hot\n/set top_p=7\n/set threshold=7\n"
+    settings += "/set banned=猫\n/set stop=[1]\n"
     lines = f"/dance\n/retry\n{settings}/load no.json\n/help\n"
     assert chat(lines, monkeypatch, taught) == 0
     said = capsys.readouterr()
@@ -264,8 +265,11 @@ def test_chat_says_what_it_does_not_understand(
         "There is no command /dance",
         "no turn of the assistant",
         "/set takes KEY=VALUE",
-        "temperature cannot be 'hot'",
-        "top_p cannot be '7'",
+        "temperature hot: it should be a valid number.",
+        "top_p 7: it should be less than or equal to 1.",
+        "threshold 7: it should be a probability from 0 to 1.",
+        "banned is 猫 from now on",
+        "stop.0 1: it should be a valid string.",
         "no.json cannot be read",
         "/retry            let",
     ):
