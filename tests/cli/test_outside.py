@@ -1,4 +1,4 @@
-"""What a newcomer gets wrong is answered in words: encodings, bounds, folders that are not there."""
+"""What a newcomer gets wrong is answered in words: encodings, bounds, missing folders."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _call(verb: str, arguments: list[str]) -> int:
         print(f"hanlin {verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"hanlin {verb}: stopped", file=sys.stderr)
+        print(f"\nhanlin {verb}: stopped", file=sys.stderr)
         return 3
     except BrokenPipeError:
         # The reader of our output has gone (`hanlin ... | head`); that is no error of anyone's.

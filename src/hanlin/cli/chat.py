@@ -62,8 +62,11 @@ def main(arguments: Sequence[str]) -> int:
     settings = SamplingFlags(**model.proposed.model_dump())
     proposed = Arguments(model=options.model, sampling=settings)
     options = parse(Arguments, "chat", arguments, example=example, default=proposed)
-    talk = _Talk(model, options)
-    for line in _lines(sys.stdin.isatty() and not options.json):
+    asked = sys.stdin.isatty() and not options.json
+    talk = _Talk(model, options, asked=asked)
+    if asked:
+        say("/help lists the commands; /exit leaves. Ctrl-C stops an answer.")
+    for line in _lines(asked):
         if not talk.take(line):
             break
     if options.json:
@@ -74,8 +77,8 @@ def main(arguments: Sequence[str]) -> int:
 class _Talk:
     """A dialogue in progress."""
 
-    def __init__(self, model: Model, options: Arguments) -> None:
-        self.model, self.quiet = model, options.json
+    def __init__(self, model: Model, options: Arguments, *, asked: bool) -> None:
+        self.model, self.quiet, self.asked = model, options.json, asked
         self.sampling: SamplingConfig = options.sampling
         self.threshold = options.threshold
         system = {"role": "system", "content": options.system}
@@ -104,6 +107,10 @@ class _Talk:
                 say(f"There is no command {word}; /help lists all.")
         except UserError as error:
             say(str(error))
+        except KeyboardInterrupt:
+            if not self.asked:
+                raise
+            say("\nStopped; that turn is not kept. /retry or another line goes on, /exit leaves.")
         except OSError as error:
             say(f"{error.filename}: {error.strerror}.")
         return True

@@ -17,6 +17,7 @@ from typing import Any
 from hanlin.config import Recipe, TokenizerConfig
 from hanlin.data import read_index, write_shards
 from hanlin.errors import DataError, RunError
+from hanlin.planning.units import share, size
 from hanlin.records import atomic_directory, sha256_file, sha256_json, write_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
@@ -70,8 +71,8 @@ def describe_corpus(manifest: Manifest) -> str:
             kept[amount.language] += amount.bytes
         dropped.update({reason: found.count for reason, found in part.dropped.items()})
     documents = sum(part.documents() for part in manifest.parts.values())
-    shares = ", ".join(f"{name} {size / kept.total():.0%}" for name, size in kept.most_common())
-    lines = [f"{documents:,} documents, {kept.total() / 1e6:,.1f} MB of text ({shares})"]
+    shares = ", ".join(f"{name} {share(part / kept.total())}" for name, part in kept.most_common())
+    lines = [f"{documents:,} documents, {size(kept.total())} of text ({shares})"]
     if dropped:
         reasons = "; ".join(f"{reason} {count:,}" for reason, count in dropped.most_common())
         lines.append(f"left out, which `hanlin data inspect` shows: {reasons}")
