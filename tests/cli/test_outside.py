@@ -62,6 +62,22 @@ def test_an_impossible_way_of_drawing_is_told_by_its_flag(
     assert str(refused.value) == said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["generate", "runs/none", "--samples", "0"], "--samples 0: it should be"),
+        (["generate", "runs/none", "--proposals", "-1"], "--proposals -1: it should be"),
+        (["generate", "runs/none", "--beams", "0"], "--beams 0: it should be"),
+        (["new", "none", "--text", "none.txt", "--minutes", "0"], "--minutes 0: training"),
+    ],
+)
+def test_an_impossible_number_is_told_by_its_flag_before_any_work(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_folder_of_runs_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import tyro
 
 from hanlin.cli._command import Loading, ModelPath, parse, say, show
 from hanlin.cli._outside import read_input
-from hanlin.cli._sampling import SamplingFlags
+from hanlin.cli._sampling import SamplingFlags, explain_bounds
 from hanlin.config import SearchConfig
 from hanlin.errors import UserError
 
@@ -88,6 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.models import find_release, read_proposal
 
     _refuse_two_ways(options)
+    _check_bounds(options)
     folder = find_release(options.model)
     settings = SamplingFlags(**read_proposal(folder).model_dump())
     proposed = Arguments(model=options.model, sampling=settings)
@@ -153,6 +154,19 @@ def _refuse_two_ways(options: Arguments) -> None:
     given = _ways(options)
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} exclude each other; give one.")
+
+
+def _check_bounds(options: Arguments) -> None:
+    """Refuse numbers that no way of writing can take, before a model is loaded."""
+    from pydantic import ValidationError
+
+    for flag, value in (("--samples", options.samples), ("--proposals", options.proposals)):
+        if value < 1:
+            raise UserError(f"{flag} {value}: it should be greater than or equal to 1.")
+    try:
+        SearchConfig(**asdict(options.searching))
+    except ValidationError as error:
+        raise UserError(explain_bounds(error, "--")) from error
 
 
 def _ways(options: Arguments) -> list[str]:

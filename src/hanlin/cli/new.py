@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     example = "hanlin new my-model --text documents/ notes.txt --minutes 20"
     options = parse(Arguments, "new", arguments, example=example)
+    if options.minutes <= 0:
+        raise RecipeError(f"--minutes {options.minutes:g}: training takes more than no time.")
     from hanlin.planning import recipe_text
     from hanlin.records import write_text
 
