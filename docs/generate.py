@@ -34,7 +34,8 @@ def command_line() -> str:
         for verb, summary in verbs.items():
             lines += ["", f"### `hanlin {verb}`", "", f"{summary[0].upper()}{summary[1:]}."]
             lines += ["", "```text", _help_of([verb]), "```"]
-            for inner in re.findall(r"\{([a-z,]+)\}", _help_of([verb]))[:1]:
+            usage = _help_of([verb]).splitlines()[0]
+            for inner in re.findall(r"\[-h\] \{([a-z,]+)\}$", usage):
                 for name in inner.split(","):
                     lines += ["", "```text", _help_of([verb, name]), "```"]
     return "\n".join(lines) + "\n"

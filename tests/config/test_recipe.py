@@ -57,6 +57,13 @@ def test_an_override_changes_one_key(tmp_path: Path) -> None:
     assert recipe.stages[0].name == "first"
 
 
+def test_a_wrong_key_of_a_stage_is_told_alone(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(_write(tmp_path, _TOML), ["stages.0.training.stepz=1"])
+    assert len(str(refused.value).splitlines()) == 1
+    assert "unknown key `stages.0.training.stepz`. Did you mean `steps`?" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

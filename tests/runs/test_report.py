@@ -333,7 +333,7 @@ def test_the_chain_of_stages_is_drawn_and_written(run: Path) -> None:
     found = outline(page.read_text(encoding="utf-8"))
     text = " ".join(found.text)
     markdown = (run / "report.md").read_text(encoding="utf-8")
-    for fact in ("taught by base", "reads news", "draws with temperature 0.7, top p 1"):
+    for fact in ("taught by base", "reads news", "draws with temperature 0.7"):
         assert fact in text
         assert fact in markdown
     assert "o base (language), from /models/<big>" in markdown

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,8 +65,9 @@ def test_labels_do_not_overlap(heights: list[float]) -> None:
     assert all(b - a >= 14.99 for a, b in itertools.pairwise(placed))
 
 
-def test_a_single_point_is_drawn_as_a_dot() -> None:
-    line = Line("zh", ((1.0, 1.0, 1.0, 2.0),), "accent")
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_single_point_is_drawn_as_a_dot(noisy: bool) -> None:
+    line = Line("zh", ((1.0, 1.0, 1.0, 2.0),), "accent", noisy=noisy)
     svg = chart_svg(Chart("c", "C", (line,)))
     assert "<circle" in svg
     assert "nan" not in svg

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -252,10 +253,31 @@ def test_chat_lists_what_is_offered_and_a_number_takes_it_up(
     assert "  2. 小红" in capsys.readouterr().err
 
 
+def test_ctrl_c_stops_an_answer_on_a_terminal_and_the_dialogue_goes_on(
+    taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> Iterator[str]:
+        yield "好"
+        raise KeyboardInterrupt
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("hanlin.tasks.use.Conversation.stream", stopped)
+    monkeypatch.setattr("sys.stdin", Terminal("请把球送人。\n/retry\n"))
+    assert main(["chat", str(taught)]) == 0
+    said = capsys.readouterr().err
+    assert "/help lists the commands" in said
+    assert "Stopped; that turn is not kept." in said
+    assert "There is no turn of the assistant" in said
+
+
 def test_chat_says_what_it_does_not_understand(
     taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = "/set nonsense=1\n/set temperature=hot\n/set top_p=7\n"
+    settings = "/set nonsense=1\n/set temperature=hot\n/set top_p=7\n/set threshold=7\n"
+    settings += "/set banned=猫\n/set stop=[1]\n"
     lines = f"/dance\n/retry\n{settings}/load no.json\n/help\n"
     assert chat(lines, monkeypatch, taught) == 0
     said = capsys.readouterr()
@@ -264,8 +286,11 @@ def test_chat_says_what_it_does_not_understand(
         "There is no command /dance",
         "no turn of the assistant",
         "/set takes KEY=VALUE",
-        "temperature cannot be 'hot'",
-        "top_p cannot be '7'",
+        "temperature hot: it should be a valid number",
+        "top_p 7: it should be less than or equal to 1.",
+        "threshold 7: it should be a probability from 0 to 1.",
+        "banned is 猫 from now on",
+        "stop.0 1: it should be a valid string.",
         "no.json cannot be read",
         "/retry            let",
     ):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from hanlin import __version__
+from hanlin.cli._outside import check_text
 from hanlin.errors import HanlinError
 
 __all__ = ["VERBS", "main"]
@@ -70,12 +71,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _call(verb: str, arguments: list[str]) -> int:
     try:
+        for argument in arguments:
+            check_text(argument, f"The argument {argument.encode(errors='surrogateescape')!r}")
         code: int = importlib.import_module(f"hanlin.cli.{verb}").main(arguments)
     except HanlinError as error:
         print(f"hanlin {verb}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"hanlin {verb}: stopped", file=sys.stderr)
+        print(f"\nhanlin {verb}: stopped", file=sys.stderr)
         return 3
     except BrokenPipeError:
         # The reader of our output has gone (`hanlin ... | head`); that is no error of anyone's.

@@ -15,13 +15,23 @@ from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
+from hanlin.cli._flags import describe_fields, plain_types, summary
+
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+ModelPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
+OutPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+RecipePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
+RunPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
 
 __all__ = [
     "Common",
     "Device",
     "Folder",
     "Loading",
+    "ModelPath",
+    "OutPath",
+    "RecipePath",
+    "RunPath",
     "SetFlags",
     "parse",
     "parse_one_of",
@@ -74,13 +84,15 @@ def parse(
 
     `default` holds the values of flags that are not given.
     """
+    describe_fields(kind)
     found: Any = tyro.cli(
         kind,
         prog=f"hanlin {verb}",
-        description=_description(kind, example),
+        description=summary(kind, example),
         args=list(arguments),
         default=default,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        registry=plain_types(),
     )
     return cast("T", found)
 
@@ -89,12 +101,15 @@ def parse_one_of(
     kinds: Mapping[str, type[Any]], verb: str, arguments: Sequence[str], *, example: str
 ) -> Any:
     """Read the flags of a verb that has verbs of its own."""
+    for kind in kinds.values():
+        describe_fields(kind)
     return tyro.extras.subcommand_cli_from_dict(
         dict(kinds),
         prog=f"hanlin {verb}",
         description=f"Example: {example}",
         args=list(arguments),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        registry=plain_types(),
     )
 
 
@@ -106,7 +121,3 @@ def say(text: str) -> None:
 def show(options: Common, result: Mapping[str, Any], text: str) -> None:
     """Print a verb's result on standard output: JSON, or text."""
     print(json.dumps(result, ensure_ascii=False) if options.json else text, flush=True)
-
-
-def _description(kind: type[Any], example: str) -> str:
-    return f"{(kind.__doc__ or '').strip()}\n\nExample: {example}"

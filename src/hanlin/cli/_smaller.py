@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-
 from hanlin.cli._beside import render_left_behind
-from hanlin.cli._command import Loading, say
+from hanlin.cli._command import Loading, ModelPath, OutPath, say
 from hanlin.cli._text import read_text, run_text
 from hanlin.errors import DataError
 
@@ -29,9 +27,9 @@ __all__ = ["Shrinking", "calibration", "compare", "render", "sizes"]
 class Shrinking(Loading):
     """Options of verbs that make a model smaller."""
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A run, or a released folder."""
-    out: tyro.conf.Positional[Path]
+    out: OutPath
     """The folder to write; written over only if this verb made it."""
     calibration: tuple[Path, ...] = ()
     """Text that shows what the model's layers meet in use; a run's training text if left out."""

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
-from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._command import Loading, ModelPath, parse, say, show
 from hanlin.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ class Arguments(Loading):
     to write, and says how far its figures fall.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
     data: Path
     """Records with `text` and `label`, or those of the task (.json, .jsonl, packed or not), that

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._outside import check_text
+from hanlin.cli._sampling import SamplingFlags, explain_bounds
 from hanlin.config import SamplingConfig
 from hanlin.errors import UserError
 
@@ -40,13 +40,13 @@ class Arguments(Loading):
     lines first, and prints the dialogue as one object.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
     system: str = ""
     """What is said to the model before the dialogue."""
     threshold: float = 0.5
     """The probability of asking back from which it does; lower asks more often."""
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling: SamplingFlags = field(default_factory=SamplingFlags)
     """How turns are drawn; what is not given is as the model proposes."""
 
 
@@ -54,14 +54,19 @@ def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     example = "hanlin chat runs/taught --temperature 0"
     options = parse(Arguments, "chat", arguments, example=example)
+    _check_threshold(options.threshold)
     from hanlin import api
 
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     model.check_taught("dialogue")
-    proposed = Arguments(model=options.model, sampling=model.proposed)
+    settings = SamplingFlags(**model.proposed.model_dump())
+    proposed = Arguments(model=options.model, sampling=settings)
     options = parse(Arguments, "chat", arguments, example=example, default=proposed)
-    talk = _Talk(model, options)
-    for line in _lines(sys.stdin.isatty() and not options.json):
+    asked = sys.stdin.isatty() and not options.json
+    talk = _Talk(model, options, asked=asked)
+    if asked:
+        say("/help lists the commands; /exit leaves. Ctrl-C stops an answer.")
+    for line in _lines(asked):
         if not talk.take(line):
             break
     if options.json:
@@ -72,9 +77,10 @@ def main(arguments: Sequence[str]) -> int:
 class _Talk:
     """A dialogue in progress."""
 
-    def __init__(self, model: Model, options: Arguments) -> None:
-        self.model, self.quiet = model, options.json
-        self.sampling, self.threshold = options.sampling, options.threshold
+    def __init__(self, model: Model, options: Arguments, *, asked: bool) -> None:
+        self.model, self.quiet, self.asked = model, options.json, asked
+        self.sampling: SamplingConfig = options.sampling
+        self.threshold = options.threshold
         system = {"role": "system", "content": options.system}
         self.messages: list[dict[str, Any]] = [system] if options.system else []
         self._commands: dict[str, Callable[[str], None]] = {
@@ -92,14 +98,21 @@ class _Talk:
         if word == "/exit":
             return False
         try:
+            check_text(line, "The line")
             if not word.startswith("/"):
                 self._speak([*self.messages, {"role": "user", "content": line}])
             elif word in self._commands:
                 self._commands[word](rest.strip())
             else:
                 say(f"There is no command {word}; /help lists all.")
-        except (UserError, OSError) as error:
+        except UserError as error:
             say(str(error))
+        except KeyboardInterrupt:
+            if not self.asked:
+                raise
+            say("\nStopped; that turn is not kept. /retry or another line goes on, /exit leaves.")
+        except OSError as error:
+            say(f"{error.filename}: {error.strerror}.")
         return True
 
     def _chosen(self, line: str) -> str:
@@ -141,14 +154,17 @@ class _Talk:
         if not found or key not in (*SamplingConfig.model_fields, "threshold"):
             known = ", ".join((*SamplingConfig.model_fields, "threshold"))
             raise UserError(f"/set takes KEY=VALUE with one of the keys {known}.")
-        try:
-            if key == "threshold":
-                self.threshold = float(value)
-                return
-            changed = {**self.sampling.model_dump(), key: _parsed(key, value)}
-            self.sampling = SamplingConfig(**changed)
-        except (ValidationError, ValueError) as error:
-            raise UserError(f"{key} cannot be {value!r}: {error}") from error
+        if key == "threshold":
+            self.threshold = _check_threshold(_parsed(value))
+        else:
+            whole = _parsed(value)
+            many = isinstance(getattr(self.sampling, key), tuple) and not isinstance(whole, list)
+            changed = {**self.sampling.model_dump(), key: (value,) if many else whole}
+            try:
+                self.sampling = SamplingConfig(**changed)
+            except ValidationError as error:
+                raise UserError(explain_bounds(error)) from error
+        say(f"{key} is {value} from now on")
 
     def _save(self, name: str) -> None:
         from hanlin.records import write_text
@@ -179,6 +195,20 @@ def _lines(asked: bool) -> Iterator[str]:
             yield line.strip()
 
 
-def _parsed(key: str, value: str) -> Any:
-    """Return a value as its type says: text for strings to stop at, else JSON."""
-    return (value,) if key == "stop" else json.loads(value)
+def _parsed(value: str) -> Any:
+    """Return a value of JSON; what is none is text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _check_threshold(value: Any) -> float:
+    """Return a probability.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UserError(f"threshold {value}: it should be a probability from 0 to 1.")
+    return float(value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._command import Loading, ModelPath, parse, show
 
 if TYPE_CHECKING:
     from hanlin.tasks import Classified
@@ -24,9 +24,11 @@ class Arguments(Loading):
     Takes a model that was taught a head by a stage of kind `task`.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
-    texts: tyro.conf.Positional[tuple[str, ...]] = ()
+    texts: Annotated[
+        tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TEXT ...]")
+    ] = ()
     """The texts."""
     head: str = ""
     """The head, by name; the only one need not be named."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Common, SetFlags, parse_one_of, show
+from hanlin.cli._command import Common, RecipePath, SetFlags, parse_one_of, show
 
 __all__ = ["main"]
 
@@ -18,9 +18,9 @@ __all__ = ["main"]
 class Build(Common):
     """Read, clean and deduplicate a recipe's corpus into a folder."""
 
-    recipe: tyro.conf.Positional[Path]
+    recipe: RecipePath
     """The recipe, a TOML file."""
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """Where the corpus goes."""
     overrides: SetFlags = ()
     """Override one key of the recipe; may be given several times."""
@@ -30,7 +30,7 @@ class Build(Common):
 class Inspect(Common):
     """Say what a corpus holds, and what was dropped and why."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """A corpus folder or a run."""
 
 

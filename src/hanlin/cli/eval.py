@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Folder, Loading, parse, show
+from hanlin.cli._command import Folder, Loading, ModelPath, parse, show
 from hanlin.cli._suites import measure_suites, render_suites
 from hanlin.cli._text import read_text
 from hanlin.errors import DataError, UserError
@@ -28,7 +28,7 @@ class Arguments(Loading):
     """Measure a model on text (bits per byte and next-character accuracy by language), on suites of
     questions with choices, minimal pairs and words to write, or on both."""
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A run, or a released folder (which has no n-gram model beside it)."""
     text: tuple[Path, ...] = ()
     """Files or folders of text that the model was not trained on."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from hanlin.cli._beside import left_behind, render_left_behind
-from hanlin.cli._command import Common, parse, show
+from hanlin.cli._command import Common, ModelPath, OutPath, parse, show
 from hanlin.errors import UserError
 
 __all__ = ["main"]
@@ -22,9 +21,9 @@ _NO_HEADS = "neither format has a place for them. `hanlin classify` uses the ori
 class Arguments(Common):
     """Write a model as one file: GGUF for llama.cpp and its relatives, ONNX for onnxruntime."""
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A run, or a released folder."""
-    out: tyro.conf.Positional[Path]
+    out: OutPath
     """The file to write; one that exists is not written over."""
     to: Literal["gguf", "onnx"]
     """gguf holds shape, tokenizer and weights; onnx a graph from token ids to logits."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, say, show
-from hanlin.config import SamplingConfig, SearchConfig
+from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._outside import read_input
+from hanlin.cli._sampling import SamplingFlags, explain_bounds
+from hanlin.config import SearchConfig
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Arguments(Loading):
     before the prompt. Both take a model that was taught so by [stages.augment].
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
     prompt: str = ""
     """What the text begins with; empty starts a new document, `-` reads standard input."""
@@ -76,7 +77,7 @@ class Arguments(Loading):
     """Search for likely continuations in place of drawing one."""
     searching: Searching = field(default_factory=Searching)
     """How it is searched; length, stop strings and n-grams are those of the sampling."""
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling: SamplingFlags = field(default_factory=SamplingFlags)
     """How the continuation is drawn; what is not given is as the model proposes."""
 
 
@@ -87,10 +88,12 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.models import find_release, read_proposal
 
     _refuse_two_ways(options)
+    _check_bounds(options)
     folder = find_release(options.model)
-    proposed = Arguments(model=options.model, sampling=read_proposal(folder))
+    settings = SamplingFlags(**read_proposal(folder).model_dump())
+    proposed = Arguments(model=options.model, sampling=settings)
     options = parse(Arguments, "generate", arguments, example=example, default=proposed)
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    prompt = read_input() if options.prompt == "-" else options.prompt
     engine = _native_engine(options, folder)
     if engine is None:
         _with_torch(options, prompt)
@@ -151,6 +154,19 @@ def _refuse_two_ways(options: Arguments) -> None:
     given = _ways(options)
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} exclude each other; give one.")
+
+
+def _check_bounds(options: Arguments) -> None:
+    """Refuse numbers that no way of writing can take, before a model is loaded."""
+    from pydantic import ValidationError
+
+    for flag, value in (("--samples", options.samples), ("--proposals", options.proposals)):
+        if value < 1:
+            raise UserError(f"{flag} {value}: it should be greater than or equal to 1.")
+    try:
+        SearchConfig(**asdict(options.searching))
+    except ValidationError as error:
+        raise UserError(explain_bounds(error, "--")) from error
 
 
 def _ways(options: Arguments) -> list[str]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import tyro
-
-from hanlin.cli._command import Common, SetFlags, parse, show
+from hanlin.cli._command import Common, RecipePath, SetFlags, parse, say, show
 
 __all__ = ["main"]
 
@@ -17,7 +14,7 @@ __all__ = ["main"]
 class Arguments(Common):
     """Say what a recipe costs before anything runs."""
 
-    recipe: tyro.conf.Positional[Path]
+    recipe: RecipePath
     """The recipe, a TOML file."""
     overrides: SetFlags = ()
     """Override one key of the recipe; may be given several times."""
@@ -34,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.planning import plan, render
 
     recipe = load_recipe(options.recipe, options.overrides)
+    if not options.no_probe:
+        say("Timing a few real steps of each stage on this machine; --no-probe leaves it out ...")
     found = plan(
         recipe,
         base=options.recipe.parent,

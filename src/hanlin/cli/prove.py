@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
-from hanlin.cli._command import Device, Folder, SetFlags, parse, say, show
+from hanlin.cli._command import Device, Folder, RecipePath, SetFlags, parse, say, show
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ class Arguments(Device):
     Ends with 4 where a claim failed. A proof that was stopped goes on with the same command.
     """
 
-    recipe: tyro.conf.Positional[Path]
+    recipe: RecipePath
     """The recipe of a run, a TOML file."""
     stage: str
     """The stage whose claims are tested."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from hanlin.cli._command import Device, Folder, SetFlags, parse, say, show
+from hanlin.cli._command import Device, Folder, RecipePath, SetFlags, parse, say, show
 
 __all__ = ["main"]
 
@@ -17,7 +16,7 @@ __all__ = ["main"]
 class Arguments(Device):
     """Start a recipe's run, or go on with it, whatever stopped it."""
 
-    recipe: tyro.conf.Positional[Path]
+    recipe: RecipePath
     """The recipe, a TOML file."""
     run: Folder = None
     """The run's folder; `runs/NAME` unless given."""
@@ -40,8 +39,16 @@ def main(arguments: Sequence[str]) -> int:
         overrides=options.overrides,
         device=options.device,
     )
-    say(f"Write with it: hanlin generate {_short(folder)} --prompt 从前")
-    show(options, {"run": str(folder), "model": str(folder / "model")}, "")
+    from hanlin.runs import RunFolder, describe_run
+
+    found = describe_run(RunFolder(folder))
+    for language, bits in found["bits_per_byte"].items():
+        say(f"held-out text, {language}: {bits:.3f} bits/byte")
+    prompt = next((f" --prompt {shlex.quote(p)}" for p in found["prompts"] if p), "")
+    say(f"The report: {_short(folder) / 'report.html'}")
+    say(f"Write with it: hanlin generate {_short(folder)}{prompt}")
+    if options.json:
+        show(options, {"run": str(folder), "model": str(folder / "model")}, "")
     return 0
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._command import Common, RunPath, parse_one_of, show
+from hanlin.errors import RunError
 
 __all__ = ["main"]
 
@@ -18,7 +19,7 @@ __all__ = ["main"]
 class List(Common):
     """List the runs in a folder."""
 
-    folder: tyro.conf.Positional[Path] = Path("runs")
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="[FOLDER]")] = Path("runs")
     """The folder that holds runs."""
 
 
@@ -26,7 +27,7 @@ class List(Common):
 class Show(Common):
     """Show one run: its stages, how far they are, and what was measured."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
 
 
@@ -34,7 +35,7 @@ class Show(Common):
 class Report(Common):
     """Write a run's report.html and report.md anew."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunPath
     """The run's folder."""
 
 
@@ -46,8 +47,12 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.runs.report import write_report
 
     if isinstance(options, List):
+        if not options.folder.is_dir():
+            raise RunError(f"There is no folder {options.folder}. Name one that holds runs.")
         found = [describe_run(run) for run in find_runs(options.folder)]
-        show(options, {"runs": found}, "\n".join(map(_line, found)) or "no runs here")
+        show(
+            options, {"runs": found}, "\n".join(map(_line, found)) or f"no runs in {options.folder}"
+        )
         return 0
     folder = RunFolder(options.run.resolve())
     folder.must_exist()

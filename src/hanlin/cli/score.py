@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._command import Loading, ModelPath, parse, show
+from hanlin.errors import UserError
 
 if TYPE_CHECKING:
     from hanlin.evaluation import SentenceScore
@@ -22,9 +22,9 @@ __all__ = ["main"]
 class Arguments(Loading):
     """Show how probable a model finds each token of a sentence, beside the n-gram model's view."""
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A run, or a released folder (which has no n-gram model beside it)."""
-    text: tyro.conf.Positional[tuple[str, ...]]
+    text: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="TEXT [TEXT ...]")]
     """The sentences."""
 
 
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     example = "hanlin score runs/demo 小猫在公园里。 The cat is in the park."
     options = parse(Arguments, "score", arguments, example=example)
+    if not options.text:
+        raise UserError("There is no text to score. Give a sentence, in quotes.")
     from hanlin import api
     from hanlin.evaluation import DecoderScorer, NgramScorer, score_sentence
     from hanlin.runs import RunFolder, load_ngram

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._outside import read_input
 
 __all__ = ["main"]
 
@@ -21,9 +22,9 @@ class Arguments(Loading):
     Takes a model that was taught `summarize` by a stage of kind `task`.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
-    file: tyro.conf.Positional[str]
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
     """A text file; `-` reads standard input."""
     keywords: str = ""
     """Keywords parted by commas, in the order in which the summary shall take them up; left out,
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     from hanlin.text.documents import Reading
     from hanlin.text.streams import read_text
 
-    text = sys.stdin.read() if options.file == "-" else read_text(Path(options.file), Reading())
+    text = read_input() if options.file == "-" else read_text(Path(options.file), Reading())
     words = [word.strip() for word in options.keywords.replace("，", ",").split(",")]
     given = [word for word in words if word] or None
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._outside import read_input
 
 __all__ = ["main"]
 
@@ -19,7 +19,7 @@ __all__ = ["main"]
 class Train(Common):
     """Train a tokenizer on files or folders of text."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """Where the tokenizer goes."""
     text: tuple[Path, ...]
     """Files or folders of text."""
@@ -33,9 +33,9 @@ class Train(Common):
 class Encode(Common):
     """Turn text into token ids."""
 
-    tokenizer: tyro.conf.Positional[Path]
+    tokenizer: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TOKENIZER")]
     """A tokenizer's folder, a released folder or a run."""
-    text: tyro.conf.Positional[str]
+    text: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")]
     """The text; `-` reads standard input."""
 
 
@@ -43,9 +43,9 @@ class Encode(Common):
 class Decode(Common):
     """Turn token ids into text."""
 
-    tokenizer: tyro.conf.Positional[Path]
+    tokenizer: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TOKENIZER")]
     """A tokenizer's folder, a released folder or a run."""
-    ids: tyro.conf.Positional[tuple[int, ...]]
+    ids: Annotated[tyro.conf.Positional[tuple[int, ...]], tyro.conf.arg(metavar="ID [ID ...]")]
     """The ids."""
 
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         text = tokenizer.decode(list(options.ids))
         show(options, {"text": text}, text)
         return 0
-    text = sys.stdin.read() if options.text == "-" else options.text
+    text = read_input() if options.text == "-" else options.text
     ids = tokenizer.encode(text)
     pieces = [tokenizer.token_bytes(i).decode("utf-8", "backslashreplace") for i in ids]
     shown = " ".join(map(str, ids)) + "\n" + "|".join(pieces)

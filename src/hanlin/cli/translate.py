@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._command import Loading, ModelPath, parse, show
+from hanlin.cli._outside import read_input
 
 __all__ = ["main"]
 
@@ -22,9 +21,9 @@ class Arguments(Loading):
     Takes a model that was taught `translate` by a stage of kind `task`.
     """
 
-    model: tyro.conf.Positional[Path]
+    model: ModelPath
     """A released folder or a run."""
-    text: tyro.conf.Positional[str]
+    text: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")]
     """The text; `-` reads standard input."""
     to: Literal["zh", "en"]
     """The language to translate to."""
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Arguments, "translate", arguments, example=example)
     from hanlin import api
 
-    text = sys.stdin.read() if options.text == "-" else options.text
+    text = read_input() if options.text == "-" else options.text
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
     translation = model.translate(text, options.to, max_tokens=options.max_tokens)
     result = {"text": text, "to": options.to, "translation": translation}

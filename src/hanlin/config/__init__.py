@@ -23,7 +23,7 @@ from hanlin.config.preference import PreferenceConfig
 from hanlin.config.quantisation import Bits, QuantisationConfig, QuantisationMethod
 from hanlin.config.recipe import EvaluationConfig, Recipe, TokenizerConfig
 from hanlin.config.replay import ReplayConfig
-from hanlin.config.sampling import SamplingConfig
+from hanlin.config.sampling import SamplingConfig, telling_settings
 from hanlin.config.search import SearchConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
 from hanlin.config.stages import StageConfig, StageKind
@@ -80,5 +80,6 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "parse_recipe",
+    "telling_settings",
     "with_absolute_paths",
 ]

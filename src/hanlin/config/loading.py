@@ -106,8 +106,17 @@ def _value(text: str) -> Any:
 
 
 def _explain(error: ValidationError, table: Table, where: str) -> str:
-    lines = [_explain_one(dict(problem), where) for problem in error.errors()]
+    problems = [dict(problem) for problem in error.errors()]
+    lines = [_explain_one(p, where) for p in problems if not _follows_from_another(p, problems)]
     return "\n".join(dict.fromkeys(lines))
+
+
+def _follows_from_another(problem: dict[str, Any], problems: list[dict[str, Any]]) -> bool:
+    """Return whether a list is only too short because an entry of it is wrong."""
+    place = problem["loc"]
+    return problem["type"] == "too_short" and any(
+        other is not problem and other["loc"][: len(place)] == place for other in problems
+    )
 
 
 def _explain_one(problem: dict[str, Any], where: str) -> str:

@@ -10,9 +10,16 @@ from pydantic import Field, field_validator, model_validator
 
 from hanlin.config._strict import Strict
 
-__all__ = ["SamplingConfig"]
+__all__ = ["SamplingConfig", "telling_settings"]
 
 Bias = tuple[int | str, float]
+_NEUTRAL = {
+    "top_p": 1,
+    "min_p": 0,
+    "typical_p": 1,
+    "no_repeat_ngram": 0,
+    "repetition_penalty": 1,
+}
 _CONSTRAINTS = ("json_schema", "regex", "grammar", "choices")
 
 
@@ -99,3 +106,12 @@ class SamplingConfig(Strict):
         if given and self.forced:
             raise ValueError(f"forced and {given[0]} exclude each other; put the text into it")
         return self
+
+
+def telling_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without those that change nothing.
+
+    >>> telling_settings({"temperature": 1.0, "top_p": 1.0, "min_p": 0.05})
+    {'temperature': 1.0, 'min_p': 0.05}
+    """
+    return {key: value for key, value in settings.items() if value != _NEUTRAL.get(key)}

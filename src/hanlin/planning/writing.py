@@ -133,7 +133,7 @@ def _stage(fit: Fit) -> Iterator[str]:
     why = (
         "16 times through the text; more would teach next to nothing"
         if fit.limited_by_text
-        else f"what {fit.minutes:g} minutes allow"
+        else f"what {fit.minutes:g} {'minute allows' if fit.minutes == 1 else 'minutes allow'}"
     )
     evaluations = _interval(steps / 10)
     save = _interval(_SAVE_SECONDS / fit.speed.step_seconds)

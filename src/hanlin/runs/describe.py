@@ -25,6 +25,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "folder": str(folder.root),
         "state": _state(folder, stages),
         "stages": stages,
+        "prompts": recipe.prompts,
         "bits_per_byte": {language: scores["bits_per_byte"] for language, scores in test.items()},
     }
 

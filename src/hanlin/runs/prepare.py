@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from hanlin.config import Recipe, TokenizerConfig
 from hanlin.data import read_index, write_shards
 from hanlin.errors import DataError, RunError
+from hanlin.planning.units import share, size
 from hanlin.records import atomic_directory, sha256_file, sha256_json, write_json
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
@@ -35,7 +37,13 @@ _ORIGIN = "origin.json"
 _HERE = Path("/")
 """A run's recipe has absolute paths, so that no base matters."""
 
-__all__ = ["prepare_corpus", "prepare_shards", "prepare_tokenizer", "training_texts"]
+__all__ = [
+    "describe_corpus",
+    "prepare_corpus",
+    "prepare_shards",
+    "prepare_tokenizer",
+    "training_texts",
+]
 
 
 def prepare_corpus(recipe: Recipe, folder: RunFolder, console: Console) -> Manifest:
@@ -44,10 +52,31 @@ def prepare_corpus(recipe: Recipe, folder: RunFolder, console: Console) -> Manif
     Raises:
         RunError: a source changed under a part that a stage has begun to learn from.
     """
+    before = None
     if (folder.corpus / "manifest.json").exists():
         _refuse_changed_sources(recipe, folder)
+        before = load_manifest(folder.corpus)
     with console.phase("Reading and cleaning the corpus") as progress:
-        return build_corpus(recipe.corpus, folder.corpus, base=_HERE, on_progress=progress)
+        manifest = build_corpus(recipe.corpus, folder.corpus, base=_HERE, on_progress=progress)
+    if manifest != before:
+        console.say(describe_corpus(manifest))
+    return manifest
+
+
+def describe_corpus(manifest: Manifest) -> str:
+    """Return in a line what a corpus holds, and in another what was left out and why."""
+    kept, dropped = Counter[str](), Counter[str]()
+    for part in manifest.parts.values():
+        for amount in part.amounts:
+            kept[amount.language] += amount.bytes
+        dropped.update({reason: found.count for reason, found in part.dropped.items()})
+    documents = sum(part.documents() for part in manifest.parts.values())
+    shares = ", ".join(f"{name} {share(part / kept.total())}" for name, part in kept.most_common())
+    lines = [f"{documents:,} documents, {size(kept.total())} of text ({shares})"]
+    if dropped:
+        reasons = "; ".join(f"{reason} {count:,}" for reason, count in dropped.most_common())
+        lines.append(f"left out, which `hanlin data inspect` shows: {reasons}")
+    return "\n".join(lines)
 
 
 def prepare_tokenizer(recipe: Recipe, folder: RunFolder, console: Console) -> Tokenizer:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanlin.config import GenerateConfig, SamplingConfig
+from hanlin.config import GenerateConfig, SamplingConfig, telling_settings
 from hanlin.evaluation import (
     NgramScorer,
     Scorer,
@@ -218,4 +218,5 @@ def _release(context: StageContext, sampling: SamplingConfig) -> None:
 
 
 def _say(sampling: SamplingConfig) -> str:
-    return ", ".join(f"{key} {getattr(sampling, key):g}" for key in _KEYS)
+    told = telling_settings({key: getattr(sampling, key) for key in _KEYS})
+    return ", ".join(f"{key} {value:g}" for key, value in told.items())

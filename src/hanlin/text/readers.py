@@ -134,7 +134,7 @@ def _with_known_suffix(
     if not files and not place.exists():
         raise DataError(
             f"The source {source.label!r} names {place}, where nothing lies. "
-            "Give an existing file, folder or glob; a relative path starts at the recipe's folder."
+            "Give an existing file, folder or glob; in a recipe, relative paths start at its own."
         )
     raise DataError(
         f"The source {source.label!r} finds no text in {place}: {len(files)} files, none of a "

@@ -64,13 +64,19 @@ def open_unpacked(path: Path, reading: Reading) -> Iterator[BinaryIO]:
             yield cast("BinaryIO", file)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(
-            f"{path} cannot be read: {reason}. Repair the file or leave it out."
-        ) from error
+        raise DataError(f"{path} cannot be read: {reason}. {_way_out(error)}") from error
     except damage as error:
         raise DataError(
             f"{path} is damaged or cut short: {error}. Fetch it again or leave it out."
         ) from error
+
+
+def _way_out(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "Give the name of a file that exists."
+    if isinstance(error, PermissionError):
+        return "Make it readable for yourself, or leave it out."
+    return "Repair the file or leave it out."
 
 
 @contextlib.contextmanager

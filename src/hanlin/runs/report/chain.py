@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hanlin.config import telling_settings
 from hanlin.planning.units import bits, count, duration, power
 from hanlin.runs.report.blocks import Chain, Link, Section
 from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table, tables
@@ -74,7 +75,7 @@ def _own_words(result: Table) -> Iterator[str]:
     if sampling:
         yield "draws with " + ", ".join(
             f"{key.replace('_', ' ')} {value:g}"
-            for key, value in sampling.items()
+            for key, value in telling_settings(sampling).items()
             if number(value) is not None
         )
     speed = number(table(result.get("speed")).get("tokens_per_second"))

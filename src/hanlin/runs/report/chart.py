@@ -122,7 +122,7 @@ class _Frame:
 
     def curve(self, line: Line) -> list[str]:
         values = [point[3] for point in line.points]
-        if not line.noisy:
+        if not line.noisy or len(line.points) == 1:
             return [*self._path(line, values, line.role), *self._dots(line)]
         smoothed = smooth(values, SMOOTHING)
         return [

@@ -122,7 +122,7 @@
       const path = (list) => "M" + list.map((v, k) => `${x(line.points[k][state.axis]).toFixed(1)} ${y(v).toFixed(1)}`).join("L");
       if (line.noisy) make(svg, "path", { class: `curve ${line.role} raw`, d: path(raw) });
       make(svg, "path", { class: `curve ${line.role}`, d: path(values) });
-      if (raw.length <= 40 && !line.noisy)
+      if (raw.length <= 40 && (!line.noisy || raw.length === 1))
         raw.forEach((v, k) => make(svg, "circle", { class: `dot ${line.role}`, cx: x(line.points[k][state.axis]), cy: y(v), r: 2 }));
       const end = values[values.length - 1];
       named.push([`${line.label} ${level(end)}`, end, line.role]);
