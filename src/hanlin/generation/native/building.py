@@ -8,7 +8,8 @@ extensions would do the same at the price of a second backend; compiling at firs
 every user's machine need headers and a place that it may write executable files to.
 
 Each file has flags of its own: only the one for an instruction set is compiled for it, so that the
-module runs on machines without.
+module runs on machines without. Where a compiler is too old for a set, its file becomes an empty
+table and the module has one set less, which `hanlin doctor` says on machines that have it.
 
     python -m hanlin.generation.native.building    compiles in place, as a developer does
 """
@@ -31,7 +32,14 @@ __all__ = ["BuildError", "build", "compile_core", "find_compiler"]
 _HERE = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra")
 _X86 = ("x86_64", "amd64")
-_OWN_FLAGS = {"avx2.cpp": ("-mavx2", "-mfma", "-mf16c", "-ffp-contract=fast")}
+_AVX2 = ("-mavx2", "-mfma", "-mf16c", "-ffp-contract=fast")
+# g++ warns of the undefined registers that its own header for AVX-512 starts from.
+_AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-Wno-maybe-uninitialized")
+_OWN_FLAGS = {
+    "avx2.cpp": _AVX2,
+    "avx512.cpp": (*_AVX2, *_AVX512),
+    "avx512vnni.cpp": (*_AVX2, *_AVX512, "-mavx512vnni"),
+}
 _SECONDS = 600
 
 
@@ -83,7 +91,14 @@ def compile_core(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
 
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     own = _OWN_FLAGS.get(source.name, ()) if platform.machine().lower() in _X86 else ()
-    _run([_compiler(), *_FLAGS, *own, *flags, "-c", source, "-o", target])
+    command = [_compiler(), *_FLAGS, *flags, "-c", source, "-o", target]
+    try:
+        _run([*command, *own])
+    except BuildError as error:
+        if not own:
+            raise
+        print(f"{source.stem} is left out, which this compiler cannot write: {error}", file=sys.stderr)
+        _run(command)
 
 
 def _compiler() -> str:
