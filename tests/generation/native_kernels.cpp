@@ -1,6 +1,7 @@
 // Compares the kernels of every instruction set that this build and this machine have with the
 // portable ones, without Python: on a bare machine, or as the only process of an emulated one
-// (`native_emulated.py`).  One line a check, PASS or FAIL; what cannot run is named; `DONE` is last.
+// (`tests/support/native_emulated.py`).  One line a check, PASS or FAIL; what cannot run is named;
+// `DONE` is last.
 //
 // A setting EXPECT=NAME in the environment says which set must be the fastest here.
 #include <unistd.h>
@@ -73,11 +74,13 @@ struct Rows {
         wide = Buffer(2 * kMostTokens * stride);
         narrow = Buffer(kMostTokens * stride);
         scales = Buffer(4 * kMostTokens), sums = Buffer(4 * kMostTokens);
-        group_scales = Buffer(4 * kMostTokens * groups), group_sums = Buffer(4 * kMostTokens * groups);
+        group_scales = Buffer(4 * kMostTokens * groups);
+        group_sums = Buffer(4 * kMostTokens * groups);
         for (size_t t = 0; t < kMostTokens; ++t)
             for (size_t k = 0; k < matrix.columns(); ++k) {
                 float& value = plain.as<float>()[t * stride + k];
-                value = extreme ? (t % 2 == 0 ? 3.0f : -3.0f) : number() * (t == 3 ? 1000.0f : 1.0f);
+                value = number() * (t == 3 ? 1000.0f : 1.0f);
+                if (extreme) value = t % 2 == 0 ? 3.0f : -3.0f;
                 if (t == 5) value = 0.0f;
             }
         view = {plain.as<float>(),        wide.as<int16_t>(),        scales.as<float>(),
@@ -113,8 +116,8 @@ double size_of(const Matrix& matrix, const Rows& rows, int token) {
     for (size_t r = 0; r < matrix.rows(); ++r) {
         matrix.read_row(r, w.data());
         double total = 0;
-        for (size_t k = 0; k < w.size(); ++k)
-            total += std::fabs(double(w[k]) * rows.view.plain[size_t(token) * rows.view.stride + k]);
+        const float* x = rows.view.plain + size_t(token) * rows.view.stride;
+        for (size_t k = 0; k < w.size(); ++k) total += std::fabs(double(w[k]) * x[k]);
         most = total > most ? total : most;
     }
     return most;
@@ -160,9 +163,11 @@ void check_products(const Kernels& kernels) {
     // Products of codes are sums of whole numbers, and are scaled in one order: they are equal,
     // except where AVX2 fuses the last steps of int4.
     const double last_bits = 1e-6, fused = std::strcmp(kernels.name, "avx2") == 0 ? last_bits : 0.0;
-    const Kind kinds[] = {{"fp32", Format::fp32, 64, last_bits}, {"bf16", Format::bf16, 64, last_bits},
-                          {"int8", Format::int8, 64, 0.0},       {"int4/32", Format::int4, 32, fused},
-                          {"int4/64", Format::int4, 64, fused},  {"int4/128", Format::int4, 128, fused}};
+    const Kind kinds[] = {
+        {"fp32", Format::fp32, 64, last_bits}, {"bf16", Format::bf16, 64, last_bits},
+        {"int8", Format::int8, 64, 0.0},       {"int4/32", Format::int4, 32, fused},
+        {"int4/64", Format::int4, 64, fused},  {"int4/128", Format::int4, 128, fused},
+    };
     const size_t shapes[][2] = {{1, 1}, {15, 7}, {16, 8}, {17, 33}, {33, 100}, {5, 257}, {40, 530}};
     for (const Kind& kind : kinds)
         for (const bool extreme : {false, true}) {
@@ -170,9 +175,10 @@ void check_products(const Kernels& kernels) {
             for (const auto& shape : shapes) {
                 const Matrix matrix = make(shape[0], shape[1], kind.format, kind.group, extreme);
                 const double found = product_gap(kernels, matrix, extreme);
-                if (!(found <= gap)) gap = found;
+                if (!(found <= gap)) gap = found;  // what is not a number stays
             }
-            tell(kernels.name, std::string(kind.name) + (extreme ? " extreme" : ""), gap, kind.limit);
+            const std::string name = std::string(kind.name) + (extreme ? " extreme" : "");
+            tell(kernels.name, name, gap, kind.limit);
         }
 }
 
@@ -191,15 +197,15 @@ void check_quantise(const Kernels& kernels) {
             codes = std::fmax(codes, std::abs(mine.view.wide[i] - wanted.view.wide[i]));
             codes = std::fmax(codes, std::abs(mine.view.narrow[i] - wanted.view.narrow[i]));
         }
+        const Activations &a = mine.view, &b = wanted.view;
         for (size_t t = 0; t < kMostTokens; ++t) {
             int total = 0;
-            for (int k = 0; k < mine.view.stride; ++k)
-                total += mine.view.wide[t * size_t(mine.view.stride) + size_t(k)];
-            sums = std::fmax(sums, std::abs(total - mine.view.wide_sums[t]));
-            scales = std::fmax(scales, std::fabs(mine.view.wide_scales[t] - wanted.view.wide_scales[t]));
+            for (int k = 0; k < a.stride; ++k) total += a.wide[t * size_t(a.stride) + size_t(k)];
+            sums = std::fmax(sums, std::abs(total - a.wide_sums[t]));
+            scales = std::fmax(scales, std::fabs(a.wide_scales[t] - b.wide_scales[t]));
         }
-        for (size_t i = 0; i < size_t(kMostTokens) * size_t(mine.view.groups); ++i)
-            scales = std::fmax(scales, std::fabs(mine.view.narrow_scales[i] - wanted.view.narrow_scales[i]));
+        for (size_t i = 0; i < size_t(kMostTokens) * size_t(a.groups); ++i)
+            scales = std::fmax(scales, std::fabs(a.narrow_scales[i] - b.narrow_scales[i]));
     }
     tell(kernels.name, "codes of activations", codes, 1);
     tell(kernels.name, "scales of activations", scales, 0);
@@ -217,32 +223,34 @@ double largest_gap(const std::vector<float>& mine, const std::vector<float>& wan
 }
 
 void check_between(const Kernels& kernels) {
+    const Kernels& plain = *portable_kernels;
     double norms = 0, activations = 0, attention = 0;
     for (const int width : {8, 24, 40, 128, 200}) {
         const size_t size = size_t(width), count = 3 * size + 1;
-        const std::vector<float> x = numbers(size, 4.0f), gain = numbers(size), bias = numbers(size);
+        const std::vector<float> x = numbers(size, 4.0f);
+        const std::vector<float> gain = numbers(size), bias = numbers(size);
         std::vector<float> mine(size), wanted(size);
         kernels.rms_norm(x.data(), gain.data(), 1e-5f, width, mine.data());
-        portable_kernels->rms_norm(x.data(), gain.data(), 1e-5f, width, wanted.data());
+        plain.rms_norm(x.data(), gain.data(), 1e-5f, width, wanted.data());
         norms = std::fmax(norms, largest_gap(mine, wanted));
         kernels.layer_norm(x.data(), gain.data(), bias.data(), 1e-5f, width, mine.data());
-        portable_kernels->layer_norm(x.data(), gain.data(), bias.data(), 1e-5f, width, wanted.data());
+        plain.layer_norm(x.data(), gain.data(), bias.data(), 1e-5f, width, wanted.data());
         norms = std::fmax(norms, largest_gap(mine, wanted));
 
         const std::vector<float> gate = numbers(count, 9.0f);
         std::vector<float> up = numbers(count, 9.0f), other = up;
-        kernels.gelu(up.data(), count), portable_kernels->gelu(other.data(), count);
+        kernels.gelu(up.data(), count), plain.gelu(other.data(), count);
         activations = std::fmax(activations, largest_gap(up, other));
         kernels.swiglu(gate.data(), up.data(), count);
-        portable_kernels->swiglu(gate.data(), other.data(), count);
+        plain.swiglu(gate.data(), other.data(), count);
         activations = std::fmax(activations, largest_gap(up, other));
 
         for (const int keys : {1, 5, 16, 37}) {
             const std::vector<float> k = numbers(size_t(keys) * size), v = numbers(k.size());
             std::vector<float> scores(static_cast<size_t>(keys));
-            kernels.attend(x.data(), k.data(), v.data(), keys, width, 0.3f, scores.data(), mine.data());
-            portable_kernels->attend(x.data(), k.data(), v.data(), keys, width, 0.3f, scores.data(),
-                                     wanted.data());
+            for (const Kernels* one : {&kernels, &plain})
+                one->attend(x.data(), k.data(), v.data(), keys, width, 0.3f, scores.data(),
+                            one == &kernels ? mine.data() : wanted.data());
             attention = std::fmax(attention, largest_gap(mine, wanted));
         }
     }
@@ -255,7 +263,8 @@ void check_between(const Kernels& kernels) {
 
 int main() {
     const Processor machine = this_processor();
-    std::printf("machine: avx2 %d, avx512 %d, vnni %d\n", machine.avx2, machine.avx512, machine.vnni);
+    std::printf("machine: avx2 %d, avx512 %d, vnni %d\n", machine.avx2, machine.avx512,
+                machine.vnni);
     for (const InstructionSet& set : instruction_sets()) {
         if (set.kernels == portable_kernels) continue;
         if (set.kernels == nullptr) {

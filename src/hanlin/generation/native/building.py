@@ -23,7 +23,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,9 +80,14 @@ def build(folder: Path = _HERE) -> Path:
     return target
 
 
-def compile_core(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
-    """Compile the core without its binding, with more flags; return the object files."""
+def compile_core(
+    folder: Path, flags: Sequence[str] = (), only: Collection[str] | None = None
+) -> list[Path]:
+    """Compile the core without its binding, or `only` some of its files, with more flags; return
+    the object files."""
     sources = sorted((_HERE / "core").glob("*.cpp"))
+    if only is not None:
+        sources = [source for source in sources if source.stem in only]
     objects = [folder / f"{source.stem}.o" for source in sources]
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         list(workers.map(lambda s, o: _compile(s, o, flags), sources, objects))
@@ -97,7 +102,9 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     except BuildError as error:
         if not own:
             raise
-        print(f"{source.stem} is left out, which this compiler cannot write: {error}", file=sys.stderr)
+        print(
+            f"{source.stem} is left out, which this compiler cannot write: {error}", file=sys.stderr
+        )
         _run(command)
 
 
