@@ -10,9 +10,8 @@ from hanlin.generation.native import building
 from hanlin.generation.native.building import BuildError, compile_core, find_compiler
 
 _CHECK = Path(__file__).parents[1] / "generation" / "native_kernels.cpp"
-SETS = ("avx512vnni", "avx512", "avx2")
-"""The instruction sets beside `portable`, each with a file of its own; the fastest first."""
-_FILES = (*SETS, "portable", "choosing", "matrix", "processor")
+_OTHERS = ("portable", "choosing", "matrix", "processor")
+_ALL = ("avx2", "avx512", "avx512vnni", "neon", "neondot")
 
 
 def build_check(folder: Path, linking: Sequence[str] = (), flags: Sequence[str] = ()) -> Path:
@@ -20,7 +19,7 @@ def build_check(folder: Path, linking: Sequence[str] = (), flags: Sequence[str] 
     compiler = find_compiler()
     if compiler is None:
         raise BuildError("no C++ compiler was found")
-    objects = compile_core(folder, flags, only=_FILES)
+    objects = compile_core(folder, flags, only=(*_ALL, *_OTHERS))
     include = f"-I{Path(building.__file__).parent}"
     command = [compiler, "-std=c++17", "-O1", include, _CHECK, *objects, *linking]
     subprocess.run([*command, "-o", folder / "check"], check=True)

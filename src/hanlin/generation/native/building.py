@@ -25,21 +25,25 @@ import sysconfig
 import tempfile
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
-__all__ = ["BuildError", "build", "compile_core", "find_compiler"]
+__all__ = ["BuildError", "build", "compile_core", "find_compiler", "instruction_sets"]
 
 _HERE = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra")
-_X86 = ("x86_64", "amd64")
 _AVX2 = ("-mavx2", "-mfma", "-mf16c", "-ffp-contract=fast")
 # g++ warns of the undefined registers that its own header for AVX-512 starts from.
 _AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-Wno-maybe-uninitialized")
 _OWN_FLAGS = {
-    "avx2.cpp": _AVX2,
-    "avx512.cpp": (*_AVX2, *_AVX512),
-    "avx512vnni.cpp": (*_AVX2, *_AVX512, "-mavx512vnni"),
+    "x86_64": {
+        "avx2": _AVX2,
+        "avx512": (*_AVX2, *_AVX512),
+        "avx512vnni": (*_AVX2, *_AVX512, "-mavx512vnni"),
+    },
+    "aarch64": {"neon": (), "neondot": ("-march=armv8.2-a+dotprod",)},
 }
+_OTHER_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
 _SECONDS = 600
 
 
@@ -94,17 +98,28 @@ def compile_core(
     return objects
 
 
+def instruction_sets() -> list[str]:
+    """Return the sets that the compiler's processors may have, beside `portable`; each a file."""
+    return list(_OWN_FLAGS.get(_target(_compiler()), {}))
+
+
+@cache
+def _target(compiler: str) -> str:
+    """Return the kind of processor that a compiler writes for, which need not be this one."""
+    done = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=False)
+    named = done.stdout.split("-")[0].strip() or platform.machine().lower()
+    return _OTHER_NAMES.get(named, named)
+
+
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
-    own = _OWN_FLAGS.get(source.name, ()) if platform.machine().lower() in _X86 else ()
+    own = _OWN_FLAGS.get(_target(_compiler()), {}).get(source.stem, ())
     command = [_compiler(), *_FLAGS, *flags, "-c", source, "-o", target]
     try:
         _run([*command, *own])
     except BuildError as error:
         if not own:
             raise
-        print(
-            f"{source.stem} is left out, which this compiler cannot write: {error}", file=sys.stderr
-        )
+        print(f"{source.stem} is left out; this compiler cannot write it: {error}", file=sys.stderr)
         _run(command)
 
 

@@ -8,12 +8,15 @@
 namespace hanlin {
 
 std::vector<InstructionSet> instruction_sets() {
-    const Processor machine = this_processor();
+    [[maybe_unused]] const Processor machine = this_processor();
     return {
 #if defined(__x86_64__)
         {"avx512vnni", avx512vnni_kernels, machine.vnni},
         {"avx512", avx512_kernels, machine.avx512},
         {"avx2", avx2_kernels, machine.avx2},
+#elif defined(__aarch64__)
+        {"neondot", neondot_kernels, machine.dotprod},
+        {"neon", neon_kernels, true},
 #endif
         {"portable", portable_kernels, true},
     };

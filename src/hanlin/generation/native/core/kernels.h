@@ -74,11 +74,14 @@ static inline int wide_limit(int columns) {
     return limit > 32767 ? 32767 : int(limit);
 }
 
-// The table of each file, null where the compiler could not write it. Constants, so that to look at
+// The table of each file, null for other processors and where the compiler could not write it.
+// Constants, so that to look at
 // one runs no code of its file; `choosing.h` says which may be called.
 extern const Kernels* const portable_kernels;
 extern const Kernels* const avx2_kernels;
 extern const Kernels* const avx512_kernels;
 extern const Kernels* const avx512vnni_kernels;
+extern const Kernels* const neon_kernels;
+extern const Kernels* const neondot_kernels;
 
 }  // namespace hanlin

@@ -1,4 +1,4 @@
-// By cpuid and XCR0: a processor may have registers that the system does not save between threads,
+// On x86-64 by cpuid and XCR0: a processor may have registers that the system does not save between threads,
 // and a program that used them would be stopped, or worse.
 #include "processor.h"
 
@@ -34,6 +34,19 @@ Processor this_processor() {
     const bool parts = has(b, 16) && has(b, 17) && has(b, 30) && has(b, 31);  // F, DQ, BW, VL
     found.avx512 = found.avx2 && parts && (saved & kWideVectors) == kWideVectors;
     found.vnni = found.avx512 && has(c, 11);
+    return found;
+}
+
+}  // namespace hanlin
+
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+namespace hanlin {
+
+Processor this_processor() {
+    Processor found{};
+    found.dotprod = getauxval(AT_HWCAP) >> 20 & 1;  // HWCAP_ASIMDDP
     return found;
 }
 
