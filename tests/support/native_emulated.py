@@ -1,33 +1,39 @@
-"""Check the native kernels on processors that this machine is not, by emulating them in Bochs.
+"""Check the native kernels on processors that this machine is not, by emulating them.
 
-`native_kernels.cpp` is compiled with the flags of a release, linked statically, and run alone on
-each emulated processor (`native_bare.cpp` stands for the system): with VNNI, with AVX-512 only,
-with AVX-512 that is not switched on, with AVX2, and with none of them. Each must take the kernels
-that are meant for it and meet no instruction that it lacks, and all kernels that it can run must
-agree with the portable ones. It says nothing of speed.
+`native_kernels.cpp` is compiled with the flags of a release and linked statically. On x86-64 the
+emulator is Bochs, and the program runs alone there (`native_bare.cpp` stands for the system): with
+VNNI, with AVX-512 only, with AVX-512 that is not switched on, with AVX2, and with none of them. On
+64-bit Arm it is qemu-user, with dot products and without. Each must take the kernels that are meant
+for it and meet no instruction that it lacks, and all kernels that it can run must agree with the
+portable ones. It says nothing of speed.
 
 No part of the test suite: a processor takes about half a minute of computing. On Debian:
 
     apt-get install bochs bochsbios vgabios grub-pc-bin grub-common xorriso mtools
+    apt-get install g++-aarch64-linux-gnu qemu-user
     python tests/support/native_emulated.py     (or the names of some machines)
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from hanlin.generation.native.building import find_compiler
 from native_check import build_check
 
 _BARE = Path(__file__).parents[1] / "generation" / "native_bare.cpp"
-_PROGRAMS = ("bochs", "grub-mkrescue", "xorriso", "mformat")
+_COMPILERS = {"x86_64": "x86_64-linux-gnu-g++", "aarch64": "aarch64-linux-gnu-g++"}
+_PROGRAMS = {
+    "x86_64": ("bochs", "grub-mkrescue", "xorriso", "mformat", _COMPILERS["x86_64"]),
+    "aarch64": ("qemu-aarch64", _COMPILERS["aarch64"]),
+}
 _BIOS = Path("/usr/share/bochs/BIOS-bochs-latest")
 _VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 
@@ -35,18 +41,21 @@ _VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 class Machine(NamedTuple):
     """A processor to emulate, and the kernels that must be taken on it."""
 
+    kind: Literal["x86_64", "aarch64"]
     model: str
     expected: str
     states: int = 0xE7
-    """The registers that are switched on, where the processor has them: bits of XCR0."""
+    """x86-64: the registers that are switched on, where it has them, as bits of XCR0."""
 
 
 MACHINES = {
-    "vnni": Machine("corei7_icelake_u", "avx512vnni"),
-    "avx512": Machine("corei7_skylake_x", "avx512"),
-    "unsaved": Machine("corei7_icelake_u", "avx2", states=0x07),
-    "avx2": Machine("corei7_haswell_4770", "avx2"),
-    "none": Machine("core2_penryn_t9600", "portable"),
+    "vnni": Machine("x86_64", "corei7_icelake_u", "avx512vnni"),
+    "avx512": Machine("x86_64", "corei7_skylake_x", "avx512"),
+    "unsaved": Machine("x86_64", "corei7_icelake_u", "avx2", states=0x07),
+    "avx2": Machine("x86_64", "corei7_haswell_4770", "avx2"),
+    "none": Machine("x86_64", "core2_penryn_t9600", "portable"),
+    "neondot": Machine("aarch64", "max", "neondot"),
+    "neon": Machine("aarch64", "cortex-a53", "neon"),
 }
 
 _SETTINGS = """\
@@ -85,7 +94,7 @@ _BARE_FLAGS = (
 
 
 def main() -> int:
-    """Check the machines that are asked for; return 0 where all pass, 2 where none can be run."""
+    """Check the machines that are asked for; return 0 where all pass, 2 where one cannot be run."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("machines", nargs="*", help=f"some of {', '.join(MACHINES)}; else all")
     parser.add_argument("--display", default='rfb, options="timeout=0"', help="Bochs' display")
@@ -94,29 +103,50 @@ def main() -> int:
     names = options.machines or list(MACHINES)
     if unknown := set(names) - set(MACHINES):
         parser.error(f"no machine {', '.join(unknown)}; there are {', '.join(MACHINES)}")
-    if missing := missing_parts():
-        print(f"Not emulated: {', '.join(missing)} not found.\n\n{__doc__}")
-        return 2
-    failed = []
+    results: dict[str, list[str]] = {"passed": [], "FAILED": [], "NOT RUN": []}
     with tempfile.TemporaryDirectory() as scratch:
-        program = build_check(Path(scratch), ["-static", "-no-pie"])
         for name in names:
-            machine, folder = MACHINES[name], Path(scratch) / name
+            machine = MACHINES[name]
             print(f"== {name}: {machine.model}, expects {machine.expected}", flush=True)
-            write_disk(machine, program, folder)
-            lines = emulate(machine, folder, options.display, 60 * options.minutes)
+            if missing := missing_parts(machine.kind):
+                print(f"NOT RUN: {', '.join(missing)} is missing; the top of this file says more")
+                results["NOT RUN"].append(name)
+                continue
+            folder = Path(scratch) / name
+            folder.mkdir()
+            lines = run(machine, program_for(machine, Path(scratch)), folder, options)
             print("\n".join(lines), flush=True)
-            if lines[-1] != "DONE 0 failures":
-                failed.append(name)
-    print(f"FAILED: {', '.join(failed)}" if failed else "All passed.")
-    return 1 if failed else 0
+            results["passed" if lines[-1] == "DONE 0 failures" else "FAILED"].append(name)
+    print("; ".join(f"{how}: {', '.join(which)}" for how, which in results.items() if which))
+    return 1 if results["FAILED"] else 2 if results["NOT RUN"] else 0
 
 
-def missing_parts() -> list[str]:
+def missing_parts(kind: str) -> list[str]:
     """Return what the emulation needs and this machine has not."""
-    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
-    missing += [str(path) for path in (_BIOS, _VGA_BIOS) if not path.is_file()]
-    return missing if find_compiler() else [*missing, "a C++ compiler"]
+    missing = [name for name in _PROGRAMS[kind] if shutil.which(name) is None]
+    files = (_BIOS, _VGA_BIOS) if kind == "x86_64" else ()
+    return missing + [str(path) for path in files if not path.is_file()]
+
+
+def program_for(machine: Machine, scratch: Path) -> Path:
+    """Compile the check for a kind of machine, once."""
+    folder = scratch / machine.kind
+    if not (folder / "check").exists():
+        folder.mkdir()
+        os.environ["CXX"] = _COMPILERS[machine.kind]
+        build_check(folder, ["-static", "-no-pie"])
+    return folder / "check"
+
+
+def run(machine: Machine, program: Path, folder: Path, options: argparse.Namespace) -> list[str]:
+    """Return what `program` printed on the emulated machine."""
+    seconds = 60 * options.minutes
+    if machine.kind == "x86_64":
+        write_disk(machine, program, folder)
+        return emulate(machine, folder, options.display, seconds)
+    command = ["qemu-aarch64", "-cpu", machine.model, "-E", f"EXPECT={machine.expected}", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    return done.stdout.splitlines() or [f"stopped: {done.stderr.strip()}"]
 
 
 def write_disk(machine: Machine, program: Path, folder: Path) -> None:
@@ -129,7 +159,7 @@ def write_disk(machine: Machine, program: Path, folder: Path) -> None:
         f'-DSETTING="EXPECT={machine.expected}"',
         f"-DXCR0_WANTED={machine.states}",
     ]
-    command = [str(find_compiler()), *_BARE_FLAGS, *settings, _BARE, "-o", boot / "machine"]
+    command = [_COMPILERS[machine.kind], *_BARE_FLAGS, *settings, _BARE, "-o", boot / "machine"]
     subprocess.run(command, check=True)
     disk = ["grub-mkrescue", "-o", folder / "disk.iso", folder / "iso"]
     subprocess.run(disk, check=True, capture_output=True)
