@@ -113,7 +113,7 @@ def _target(compiler: str) -> str:
 
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     own = _OWN_FLAGS.get(_target(_compiler()), {}).get(source.stem, ())
-    command = [_compiler(), *_FLAGS, *flags, "-c", source, "-o", target]
+    command: list[str | Path] = [_compiler(), *_FLAGS, *flags, "-c", source, "-o", target]
     try:
         _run([*command, *own])
     except BuildError as error:
