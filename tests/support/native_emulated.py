@@ -98,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("machines", nargs="*", help=f"some of {', '.join(MACHINES)}; else all")
     parser.add_argument("--display", default='rfb, options="timeout=0"', help="Bochs' display")
-    parser.add_argument("--minutes", type=float, default=20, help="given to each machine")
+    parser.add_argument("--minutes", type=float, default=60, help="given to each machine")
     options = parser.parse_args()
     names = options.machines or list(MACHINES)
     if unknown := set(names) - set(MACHINES):
