@@ -367,6 +367,20 @@ def test_an_unknown_instruction_set_is_refused(tmp_path: Path) -> None:
         load_native_of(make("qwen3"), tmp_path / "m", instructions="abacus")
 
 
+@native
+def test_the_environment_may_name_the_instruction_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_release(tmp_path / "m", make("qwen3"))
+    monkeypatch.setenv("HANLIN_INSTRUCTIONS", "portable")
+    assert load_native(tmp_path / "m").core.instructions == "portable"
+    fastest = load_core().instruction_sets()[0]
+    assert load_native(tmp_path / "m", instructions=fastest).core.instructions == fastest
+    monkeypatch.setenv("HANLIN_INSTRUCTIONS", "abacus")
+    with pytest.raises(ModelError, match=f"no instruction set abacus, only {fastest}"):
+        load_native(tmp_path / "m")
+
+
 def rewrite_header(path: Path, change: Callable[[dict], None]) -> None:
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")

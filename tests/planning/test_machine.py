@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanlin.planning import describe_machine, doctor_checks, machine
+from hanlin.planning.doctor import Check
 
 
 @pytest.fixture
@@ -78,6 +79,26 @@ def test_the_doctor_advises_wherever_something_is_not_well(
     assert "OMP_NUM_THREADS=4096" in checks["threads"].advice
     assert all(check.advice for check in checks.values() if not check.ok)
     assert all(check.found for check in checks.values())
+
+
+def test_the_doctor_names_the_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Core:
+        instruction_sets = staticmethod(lambda: ["avx2", "portable"])
+        left_out = staticmethod(lambda: ["avx512"])
+
+    def found() -> Check:
+        return next(check for check in doctor_checks() if check.name == "native engine")
+
+    monkeypatch.setattr("hanlin.generation.native.is_available", lambda: True)
+    monkeypatch.setattr("hanlin.generation.native.load_core", Core)
+    monkeypatch.delenv("HANLIN_INSTRUCTIONS", raising=False)
+    assert "avx2 (on the CPU)" in found().found
+    assert "without avx512" in found().found
+    monkeypatch.setenv("HANLIN_INSTRUCTIONS", "portable")
+    assert "portable (on the CPU, by HANLIN_INSTRUCTIONS)" in found().found
+    monkeypatch.setenv("HANLIN_INSTRUCTIONS", "abacus")
+    assert not found().ok
+    assert "avx2, portable" in found().advice
 
 
 def test_a_missing_extra_comes_with_the_way_to_install_it(

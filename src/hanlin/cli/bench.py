@@ -48,8 +48,9 @@ class Decode(Common):
     """Texts to time, after one that is not counted; torch and bandwidth take turns with it."""
     threads: int = 0
     """Threads; 0 takes OMP_NUM_THREADS, or every core."""
-    instructions: Literal["auto", "avx2", "portable"] = "auto"
-    """The instruction set."""
+    instructions: str = "auto"
+    """The instruction set, such as avx512vnni, avx512, avx2 or portable; auto takes
+    HANLIN_INSTRUCTIONS, or the fastest that this machine has."""
     torch: bool = True
     """Whether torch is measured too."""
 

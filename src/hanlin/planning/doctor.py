@@ -98,13 +98,26 @@ def _arithmetic() -> Check:
 
 def _native() -> Check:
     from hanlin.generation.native import is_available, load_core
+    from hanlin.generation.native.compiled import INSTRUCTIONS_VARIABLE, default_instructions
 
-    if is_available():
-        sets = load_core().instruction_sets()
-        return Check("native engine", True, f"built, {sets[0]} (on the CPU)")
-    # A choice as well, since torch does the same work, only slower.
-    found = "not built, torch generates; with a C++17 compiler and pybind11:"
-    return Check("native engine", True, f"{found} python -m hanlin.generation.native.building")
+    if not is_available():
+        # A choice as well, since torch does the same work, only slower.
+        found = "not built, torch generates; with a C++17 compiler and pybind11:"
+        return Check("native engine", True, f"{found} python -m hanlin.generation.native.building")
+    core = load_core()
+    sets, named = core.instruction_sets(), default_instructions()
+    if named not in ("auto", *sets):
+        found = f"built, but {INSTRUCTIONS_VARIABLE} is {named}, which is not here"
+        return Check("native engine", False, found, f"Unset it, or name one of {', '.join(sets)}.")
+    found = f"built, {sets[0]} (on the CPU)"
+    if named != "auto":
+        found = f"built, {named} (on the CPU, by {INSTRUCTIONS_VARIABLE})"
+    if left_out := core.left_out():
+        found += (
+            f"; without {', '.join(left_out)}, which its compiler could not write; with a newer "
+            "one: python -m hanlin.generation.native.building"
+        )
+    return Check("native engine", True, found)
 
 
 def _threads() -> Check:

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/bandwidth.h"
+#include "core/choosing.h"
 #include "core/model.h"
 
 namespace py = pybind11;
@@ -141,16 +142,20 @@ std::unique_ptr<Model> make_model(size_t vocab, size_t context, size_t width, si
     return std::make_unique<Model>(shape, threads, instructions);
 }
 
+// The instruction sets of this machine that are built, or those that are not; the fastest first.
+py::list set_names(bool built) {
+    py::list names;
+    for (const hanlin::InstructionSet& set : hanlin::instruction_sets())
+        if (set.on_machine && (set.kernels != nullptr) == built) names.append(set.name);
+    return names;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The native engine's core; hanlin.generation.native is its interface.";
-    module.def("instruction_sets", [] {
-        py::list names;
-        if (hanlin::avx2_kernels() != nullptr) names.append("avx2");
-        names.append("portable");
-        return names;
-    });
+    module.def("instruction_sets", [] { return set_names(true); });
+    module.def("left_out", [] { return set_names(false); });
     module.def("read_bandwidth", &hanlin::read_bandwidth, py::arg("megabytes"), py::arg("threads"),
                py::arg("rounds"), py::call_guard<py::gil_scoped_release>());
     py::class_<Model>(module, "Model")

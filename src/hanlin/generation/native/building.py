@@ -8,7 +8,8 @@ extensions would do the same at the price of a second backend; compiling at firs
 every user's machine need headers and a place that it may write executable files to.
 
 Each file has flags of its own: only the one for an instruction set is compiled for it, so that the
-module runs on machines without.
+module runs on machines without. Where a compiler is too old for a set, its file becomes an empty
+table and the module has one set less, which `hanlin doctor` says on machines that have it.
 
     python -m hanlin.generation.native.building    compiles in place, as a developer does
 """
@@ -22,16 +23,27 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
-__all__ = ["BuildError", "build", "compile_core", "find_compiler"]
+__all__ = ["BuildError", "build", "compile_core", "find_compiler", "instruction_sets"]
 
 _HERE = Path(__file__).parent
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra")
-_X86 = ("x86_64", "amd64")
-_OWN_FLAGS = {"avx2.cpp": ("-mavx2", "-mfma", "-mf16c", "-ffp-contract=fast")}
+_AVX2 = ("-mavx2", "-mfma", "-mf16c", "-ffp-contract=fast")
+# g++ warns of the undefined registers that its own header for AVX-512 starts from.
+_AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-Wno-maybe-uninitialized")
+_OWN_FLAGS = {
+    "x86_64": {
+        "avx2": _AVX2,
+        "avx512": (*_AVX2, *_AVX512),
+        "avx512vnni": (*_AVX2, *_AVX512, "-mavx512vnni"),
+    },
+    "aarch64": {"neon": (), "neondot": ("-march=armv8.2-a+dotprod",)},
+}
+_OTHER_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
 _SECONDS = 600
 
 
@@ -72,18 +84,43 @@ def build(folder: Path = _HERE) -> Path:
     return target
 
 
-def compile_core(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
-    """Compile the core without its binding, with more flags; return the object files."""
+def compile_core(
+    folder: Path, flags: Sequence[str] = (), only: Collection[str] | None = None
+) -> list[Path]:
+    """Compile the core without its binding, or `only` some of its files, with more flags; return
+    the object files."""
     sources = sorted((_HERE / "core").glob("*.cpp"))
+    if only is not None:
+        sources = [source for source in sources if source.stem in only]
     objects = [folder / f"{source.stem}.o" for source in sources]
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         list(workers.map(lambda s, o: _compile(s, o, flags), sources, objects))
     return objects
 
 
+def instruction_sets() -> list[str]:
+    """Return the sets that the compiler's processors may have, beside `portable`; each a file."""
+    return list(_OWN_FLAGS.get(_target(_compiler()), {}))
+
+
+@cache
+def _target(compiler: str) -> str:
+    """Return the kind of processor that a compiler writes for, which need not be this one."""
+    done = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True, check=False)
+    named = done.stdout.split("-")[0].strip() or platform.machine().lower()
+    return _OTHER_NAMES.get(named, named)
+
+
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
-    own = _OWN_FLAGS.get(source.name, ()) if platform.machine().lower() in _X86 else ()
-    _run([_compiler(), *_FLAGS, *own, *flags, "-c", source, "-o", target])
+    own = _OWN_FLAGS.get(_target(_compiler()), {}).get(source.stem, ())
+    command: list[str | Path] = [_compiler(), *_FLAGS, *flags, "-c", source, "-o", target]
+    try:
+        _run([*command, *own])
+    except BuildError as error:
+        if not own:
+            raise
+        print(f"{source.stem} is left out; this compiler cannot write it: {error}", file=sys.stderr)
+        _run(command)
 
 
 def _compiler() -> str:

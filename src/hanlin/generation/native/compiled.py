@@ -11,7 +11,17 @@ from typing import Any
 
 from hanlin.errors import UserError
 
-__all__ = ["default_threads", "is_available", "load_core"]
+__all__ = [
+    "INSTRUCTIONS_VARIABLE",
+    "default_instructions",
+    "default_threads",
+    "is_available",
+    "load_core",
+]
+
+INSTRUCTIONS_VARIABLE = "HANLIN_INSTRUCTIONS"
+"""The environment's name for the instruction set to compute with."""
+
 
 _NAME = "hanlin.generation.native._core"
 _MOST_THREADS = 256
@@ -50,6 +60,11 @@ def default_threads() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return min(cores, _MOST_THREADS)
+
+
+def default_instructions() -> str:
+    """Return HANLIN_INSTRUCTIONS, or "auto", the fastest set of this machine that is built."""
+    return os.environ.get(INSTRUCTIONS_VARIABLE, "").strip() or "auto"
 
 
 if __name__ == "__main__":

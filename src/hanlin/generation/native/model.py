@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from hanlin.config import ModelConfig
 from hanlin.errors import ModelError
-from hanlin.generation.native.compiled import default_threads, load_core
+from hanlin.generation.native.compiled import default_instructions, default_threads, load_core
 from hanlin.generation.native.rounding import round_int4, round_int8
 from hanlin.generation.native.shapes import parameter_shapes
 from hanlin.generation.native.tensors import Stored, read_arrays
@@ -69,6 +69,8 @@ def load_native(
     instructions: str = "auto",
 ) -> NativeModel:
     """Read a model from a folder of ours or of transformers; expansions beside it are left out.
+
+    `instructions` names an instruction set; "auto" takes HANLIN_INSTRUCTIONS, or the fastest.
 
     Raises:
         ModelError: the folder is missing, incomplete, altered or of an unknown kind, or holds
@@ -147,7 +149,7 @@ class _Builder:
                 band=config.band_width if config.attention == "banded" else 0,
                 norm_eps=config.norm_eps,
                 threads=default_threads() if threads is None else threads,
-                instructions=instructions,
+                instructions=default_instructions() if instructions == "auto" else instructions,
             )
         if not gpt2:
             self.core.set_rotary(_frequencies(config))

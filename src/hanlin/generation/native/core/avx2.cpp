@@ -2,7 +2,6 @@
 #include "kernels.h"
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "generic.h"
@@ -200,20 +199,11 @@ private:
     }
 };
 
-bool machine_has_them() {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
-    const bool has_f16c = c >> 29 & 1;
-    return has_f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+constexpr Kernels kKernels = make_kernels<Avx2>("avx2");
 
 }  // namespace
 
-const Kernels* avx2_kernels() {
-    static const Kernels kernels = make_kernels<Avx2>("avx2");
-    static const bool usable = machine_has_them();
-    return usable ? &kernels : nullptr;
-}
+const Kernels* const avx2_kernels = &kKernels;
 
 }  // namespace hanlin
 
@@ -221,7 +211,7 @@ const Kernels* avx2_kernels() {
 
 namespace hanlin {
 
-const Kernels* avx2_kernels() { return nullptr; }
+const Kernels* const avx2_kernels = nullptr;
 
 }  // namespace hanlin
 

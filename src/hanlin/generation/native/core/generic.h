@@ -333,6 +333,9 @@ void multiply(const Panels& m, const Activations& x, int tokens, size_t first, s
         for (int k = 0; k < m.columns; k += step) {
             const int count = k + step < m.columns ? step : m.columns - k;
             int t = 0;
+            if constexpr (Isa::most_tokens >= 8)
+                for (; most >= 8 && t + 8 <= tokens; t += 8)
+                    multiply_block<Isa, 8>(m, x, t, k, count, data, row, y, y_stride);
             for (; most >= 6 && t + 6 <= tokens; t += 6)
                 multiply_block<Isa, 6>(m, x, t, k, count, data, row, y, y_stride);
             for (; most >= 4 && t + 4 <= tokens; t += 4)
@@ -347,7 +350,7 @@ void multiply(const Panels& m, const Activations& x, int tokens, size_t first, s
 }
 
 template <class Isa>
-Kernels make_kernels(const char* name) {
+constexpr Kernels make_kernels(const char* name) {
     return {name, multiply<Isa>, quantise, rms_norm, layer_norm, gelu, swiglu, attend};
 }
 

@@ -68,15 +68,20 @@ struct Kernels {
 };
 
 // The largest integer of a wide activation: sums of 255 times it over all columns fit in 32 bits.
-inline int wide_limit(int columns) {
+// Static, so that no file runs a copy that was compiled for another instruction set.
+static inline int wide_limit(int columns) {
     const int64_t limit = int64_t(2147483647) / (int64_t(255) * columns);
     return limit > 32767 ? 32767 : int(limit);
 }
 
-const Kernels& portable_kernels();
-// Null where this machine or this build lacks them.
-const Kernels* avx2_kernels();
-// "auto" takes the fastest that the machine has; throws std::invalid_argument for what it lacks.
-const Kernels& choose_kernels(const char* name);
+// The table of each file, null for other processors and where the compiler could not write it.
+// Constants, so that to look at
+// one runs no code of its file; `choosing.h` says which may be called.
+extern const Kernels* const portable_kernels;
+extern const Kernels* const avx2_kernels;
+extern const Kernels* const avx512_kernels;
+extern const Kernels* const avx512vnni_kernels;
+extern const Kernels* const neon_kernels;
+extern const Kernels* const neondot_kernels;
 
 }  // namespace hanlin

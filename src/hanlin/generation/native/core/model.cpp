@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "choosing.h"
+
 namespace hanlin {
 namespace {
 
@@ -17,14 +19,6 @@ void check_shape(const Shape& s) {
 }
 
 }  // namespace
-
-const Kernels& choose_kernels(const char* name) {
-    const std::string wanted = name;
-    const Kernels* avx2 = avx2_kernels();
-    if (avx2 != nullptr && (wanted == "auto" || wanted == "avx2")) return *avx2;
-    if (wanted == "auto" || wanted == "portable") return portable_kernels();
-    refuse("this machine or this build has no instruction set " + wanted);
-}
 
 Model::Model(const Shape& shape, int threads, const std::string& instructions)
     : shape_((check_shape(shape), shape)),

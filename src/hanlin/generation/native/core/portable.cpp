@@ -2,10 +2,12 @@
 #include "generic.h"
 
 namespace hanlin {
+namespace {
 
-const Kernels& portable_kernels() {
-    static const Kernels kernels = make_kernels<Plain>("portable");
-    return kernels;
-}
+constexpr Kernels kKernels = make_kernels<Plain>("portable");
+
+}  // namespace
+
+const Kernels* const portable_kernels = &kKernels;
 
 }  // namespace hanlin
