@@ -23,7 +23,7 @@ from hanlin.text.quality import find_fault, profile_text
 from hanlin.text.readers import SourceReader
 from hanlin.text.shelf import Shelf
 from hanlin.text.split import SPLITS, Split
-from hanlin.text.units import hash_ngrams, hash_units
+from hanlin.text.units import hash_each, hash_ngrams, hash_units
 
 __all__ = ["EVERY", "Gathering", "PartPlan", "Progress", "clean_document", "gather_part"]
 
@@ -35,6 +35,7 @@ EVERY = 256
 
 _PIECES = (PIECE, PIECE // 4, PIECE // 16)
 _ENOUGH = 10  # documents, below which long texts are cut into shorter pieces
+_TOGETHER = 1 << 15  # characters that are hashed at once, so that they stay in the cache
 _FEWEST = 3  # documents, below which there is nothing to hold out
 
 
@@ -136,8 +137,7 @@ def clean_document(
 def _gather(plan: PartPlan, shelf: Shelf, piece: int) -> Gathering:
     shelf.clear()
     gathering = Gathering(shelf)
-    for document in plan.standing_documents(*SPLITS):
-        units = hash_units(document.text)
+    for document, units in _with_units(plan.standing_documents(*SPLITS)):
         shelf.add_standing(document, _signed(document, units, plan))
     for source in plan.sources:
         for document, units in _clean_source(source, plan, gathering, piece):
@@ -151,20 +151,38 @@ def _clean_source(
     reading = gathering.readings[source.label] = Reading(piece=piece, tally=gathering.tally)
     reader = SourceReader(source, plan.base, reading)
     total = reader.total()
-    for number, document in enumerate(reader):
-        gathering.read += 1
-        if number % EVERY == 0:
-            done = number if source.world else reading.bytes
-            plan.report(f"read {source.label}", done, total)
-        if source.world:
-            yield document, hash_units(document.text)
-            continue
-        cleaned = clean_document(document, source, plan.config.cleaning)
-        if isinstance(cleaned, str):
-            gathering.tally.drop(cleaned, f"{document.id}: {document.text[:200]}")
-        else:
-            yield cleaned
+
+    def read() -> Iterator[Document]:
+        for number, document in enumerate(reader):
+            gathering.read += 1
+            if number % EVERY == 0:
+                done = number if source.world else reading.bytes
+                plan.report(f"read {source.label}", done, total)
+            yield document
+
+    if source.world:
+        yield from _with_units(read())
+    else:
+        for document in read():
+            cleaned = clean_document(document, source, plan.config.cleaning)
+            if isinstance(cleaned, str):
+                gathering.tally.drop(cleaned, f"{document.id}: {document.text[:200]}")
+            else:
+                yield cleaned
     plan.report(f"read {source.label}", total, total)
+
+
+def _with_units(documents: Iterator[Document]) -> Iterator[tuple[Document, Units]]:
+    """Yield documents with their unit hashes, which are found for many short ones at once."""
+    group: list[Document] = []
+    size = 0
+    for document in documents:
+        group.append(document)
+        size += len(document.text)
+        if size >= _TOGETHER:
+            yield from zip(group, hash_each([one.text for one in group]), strict=True)
+            group, size = [], 0
+    yield from zip(group, hash_each([one.text for one in group]), strict=True)
 
 
 def _signed(document: Document, units: Units, plan: PartPlan) -> Units:
