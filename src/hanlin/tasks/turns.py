@@ -16,6 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from hanlin.evaluation import DecoderScorer
 from hanlin.tasks.sources import Decision, Message
 from hanlin.tokenizers.chat import apply_chat_template
 
@@ -28,6 +31,7 @@ __all__ = [
     "ASK_ABOVE",
     "MOST_OFFERS",
     "Talk",
+    "ask_probabilities",
     "ask_probability",
     "opened_prompt",
     "read_turn",
@@ -90,6 +94,26 @@ def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
         engine.logprobs(opened_prompt(engine.tokenizer, prompt, decision))[-1]
         for decision in _OPENINGS
     )
+    return _against(ask, answer)
+
+
+def ask_probabilities(engine: Engine, prompts: Sequence[Sequence[int]]) -> list[float]:
+    """Return `ask_probability` of each prompt of `turn_prompt`; all are read at once."""
+    tokenizer = engine.tokenizer
+    opened = [
+        np.array(
+            opened_prompt(tokenizer, prompt, decision)[1:]
+        )  # <|endoftext|> goes without saying
+        for prompt in prompts
+        for decision in _OPENINGS
+    ]
+    scorer = DecoderScorer(engine.model, eot_id=tokenizer.eot_id)
+    tails = scorer.tails(opened, [len(ids) - 1 for ids in opened])
+    found = [float(tail.logprobs[-1]) for tail in tails]
+    return [_against(ask, answer) for ask, answer in zip(found[::2], found[1::2], strict=True)]
+
+
+def _against(ask: float, answer: float) -> float:
     return 1 / (1 + math.exp(min(answer - ask, 700.0)))
 
 

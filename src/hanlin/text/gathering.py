@@ -5,6 +5,7 @@ python -m hanlin.text.gathering
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,7 +36,6 @@ EVERY = 256
 
 _PIECES = (PIECE, PIECE // 4, PIECE // 16)
 _ENOUGH = 10  # documents, below which long texts are cut into shorter pieces
-_TOGETHER = 1 << 15  # characters that are hashed at once, so that they stay in the cache
 _FEWEST = 3  # documents, below which there is nothing to hold out
 
 
@@ -173,16 +173,9 @@ def _clean_source(
 
 
 def _with_units(documents: Iterator[Document]) -> Iterator[tuple[Document, Units]]:
-    """Yield documents with their unit hashes, which are found for many short ones at once."""
-    group: list[Document] = []
-    size = 0
-    for document in documents:
-        group.append(document)
-        size += len(document.text)
-        if size >= _TOGETHER:
-            yield from zip(group, hash_each([one.text for one in group]), strict=True)
-            group, size = [], 0
-    yield from zip(group, hash_each([one.text for one in group]), strict=True)
+    """Yield documents with their unit hashes."""
+    documents, read = itertools.tee(documents)
+    return zip(documents, hash_each(document.text for document in read), strict=True)
 
 
 def _signed(document: Document, units: Units, plan: PartPlan) -> Units:

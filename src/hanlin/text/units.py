@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ _SHIFT = np.uint64(31)
 _SINGLE, _WORD = 1, 2
 _NAMED_PLANES = 0x20000  # the planes above it hold Han characters and unassigned code points
 _HAN_PLANES = (0x20000, 0x323B0)
+_TOGETHER = 1 << 15  # characters that are hashed at once, so that their arrays stay in the cache
 _MARKUP = "#*\\/<>{}|_~^@=+&%$`[]"
 
 
@@ -64,18 +65,22 @@ def hash_units(text: str) -> Array:
     return _hash_lower(text.lower())[0]
 
 
-def hash_each(texts: Sequence[str]) -> list[Array]:
-    """Return what `hash_units` returns for each of some texts; of short ones, much faster.
+def hash_each(texts: Iterable[str]) -> Iterator[Array]:
+    """Yield what `hash_units` returns for each of some texts; short ones are hashed many at once.
 
     >>> [units.size for units in hash_each(["The cat", "", "猫儿"])]
     [2, 0, 2]
     """
-    if not texts:
-        return []
-    lower = [text.lower() for text in texts]
-    ends = np.cumsum([len(text) + 1 for text in lower])  # no unit goes past the line end
-    hashes, places = _hash_lower("\n".join(lower))
-    return np.split(hashes, np.searchsorted(places, ends[:-1]))
+    group: list[str] = []
+    held = 0
+    for text in texts:
+        group.append(text.lower())
+        held += len(group[-1])
+        if held >= _TOGETHER:
+            yield from _hash_group(group)
+            group, held = [], 0
+    if group:
+        yield from _hash_group(group)
 
 
 def hash_ngrams(units: Array, size: int) -> Array:
@@ -94,6 +99,12 @@ def hash_ngrams(units: Array, size: int) -> Array:
         hashes *= _BASE
         hashes += units[offset : offset + count]
     return _mix(hashes)
+
+
+def _hash_group(lower: Sequence[str]) -> list[Array]:
+    ends = np.cumsum([len(text) + 1 for text in lower])  # no unit goes past a line end
+    hashes, places = _hash_lower("\n".join(lower))
+    return np.split(hashes, np.searchsorted(places, ends[:-1]))
 
 
 def _hash_lower(text: str) -> tuple[Array, npt.NDArray[np.intp]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hanlin.config import WorldConfig
 from hanlin.text.aside import aside
@@ -42,10 +43,14 @@ class Story:
     """The events that the summary tells."""
     wording: int
     """Seed of the choice among wordings."""
+    memo: dict[tuple[Any, ...], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was derived before, by what it is (`hanlin.text.world.tasks.remembered`)."""
 
     def text(self, language: Language) -> str:
         """Tell the story: one paragraph, always in the same words."""
-        return grammar_of(language).write(self.events, self.wording)
+        return _text(self, language)
 
     def summary(self, language: Language) -> str:
         """Tell where it happened and what mattered, in one or two sentences."""
@@ -81,6 +86,11 @@ class Story:
     def state_dependent(self) -> bool:
         """Whether an event needs something that an earlier one changed."""
         return is_state_dependent(self.events)
+
+
+@tasks.remembered
+def _text(story: Story, language: Language) -> str:
+    return grammar_of(language).write(story.events, story.wording)
 
 
 def generate_story(rng: random.Random, *, split: Split = "train") -> Story:
