@@ -16,9 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from hanlin.evaluation import DecoderScorer
 from hanlin.tasks.sources import Decision, Message
 from hanlin.tokenizers.chat import apply_chat_template
 
@@ -90,31 +87,16 @@ def opened_prompt(tokenizer: Tokenizer, prompt: Sequence[int], decision: Decisio
 
 def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
     """Return the probability of asking back, against that of answering."""
-    ask, answer = (
-        engine.logprobs(opened_prompt(engine.tokenizer, prompt, decision))[-1]
-        for decision in _OPENINGS
-    )
-    return _against(ask, answer)
+    return ask_probabilities(engine, [prompt])[0]
 
 
 def ask_probabilities(engine: Engine, prompts: Sequence[Sequence[int]]) -> list[float]:
-    """Return `ask_probability` of each prompt of `turn_prompt`; all are read at once."""
-    tokenizer = engine.tokenizer
-    opened = [
-        np.array(
-            opened_prompt(tokenizer, prompt, decision)[1:]
-        )  # <|endoftext|> goes without saying
-        for prompt in prompts
-        for decision in _OPENINGS
+    """Return `ask_probability` of each prompt; all are read at once."""
+    openings = [engine.tokenizer.control[opening] for opening in _OPENINGS.values()]
+    return [
+        1 / (1 + math.exp(min(answer - ask, 700.0)))
+        for ask, answer in engine.next_logprobs(prompts, openings)
     ]
-    scorer = DecoderScorer(engine.model, eot_id=tokenizer.eot_id)
-    tails = scorer.tails(opened, [len(ids) - 1 for ids in opened])
-    found = [float(tail.logprobs[-1]) for tail in tails]
-    return [_against(ask, answer) for ask, answer in zip(found[::2], found[1::2], strict=True)]
-
-
-def _against(ask: float, answer: float) -> float:
-    return 1 / (1 + math.exp(min(answer - ask, 700.0)))
 
 
 if __name__ == "__main__":

@@ -92,8 +92,8 @@ def hash_ngrams(units: Array, size: int) -> Array:
     count = len(units) - size + 1
     if size == 0:
         return units[:0]
-    if count < size:  # few long runs: one product each, not a pass for every unit of a run
-        return _mix(np.lib.stride_tricks.sliding_window_view(units, size) @ _powers(size))
+    if count == 1:  # one product, not a pass for every unit
+        return _mix((units * _powers(size)).sum(keepdims=True))
     hashes = units[:count].copy()
     for offset in range(1, size):
         hashes *= _BASE
