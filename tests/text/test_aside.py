@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hanlin.errors import RunError
+from hanlin.errors import DataError, RunError
 from hanlin.text.aside import aside, usable_cores
 
 
@@ -43,8 +43,21 @@ def test_a_process_that_fails_is_told(capfd: pytest.CaptureFixture[str]):
     assert "TypeError" in capfd.readouterr().err
 
 
+def test_what_a_job_finds_wrong_is_raised_as_it_is():
+    with (
+        aside([(_refusing, ())], processes=2) as (refusing,),
+        pytest.raises(DataError, match="too small"),
+    ):
+        list(refusing)
+
+
 def test_a_process_has_at_least_one_core():
     assert usable_cores() >= 1
+
+
+def _refusing() -> Iterator[int]:
+    yield 1
+    raise DataError("The number 1 is too small.")
 
 
 def _processes() -> Iterator[int]:

@@ -21,7 +21,6 @@ from typing import Any
 
 from hanlin.config import GenerateConfig, SamplingConfig
 from hanlin.evaluation import (
-    Likeness,
     NgramScorer,
     Scorer,
     better_than_spread,
@@ -69,8 +68,6 @@ class _Chooser:
     tokens: int = 0
     """Tokens written so far."""
     seconds: float = 0.0
-    known: tuple[Passages, dict[str, Likeness]] | None = None
-    """The passages that were measured last, with their measures."""
 
     @property
     def config(self) -> GenerateConfig:
@@ -126,20 +123,13 @@ class _Chooser:
         written = continue_passages(self.engine, passages, wanted)
         self.seconds += time.monotonic() - began
         self.tokens += sum(len(c.ids) for group in written.values() for c in group)
-        human = self._human(passages, scorer)
+        human = {name: measure_likeness(group, name, scorer) for name, group in passages.items()}
         found = {name: measure_likeness(group, name, scorer) for name, group in written.items()}
         described = {
             name: {"samples": found[name].as_dict(), "human": human[name].as_dict()}
             for name in passages
         }
         return distance_to_human(found, human), described
-
-    def _human(self, passages: Passages, scorer: Scorer) -> dict[str, Likeness]:
-        """Return what samples are compared with, measured once for the same passages."""
-        if self.known is None or self.known[0] is not passages:
-            found = {name: measure_likeness(g, name, scorer) for name, g in passages.items()}
-            self.known = (passages, found)
-        return self.known[1]
 
     def _compare(self, chosen: SamplingConfig, scorer: Scorer) -> dict[str, Any]:
         """Set the winner beside the recipe's sampling on prompts that it was not chosen on."""

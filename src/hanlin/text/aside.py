@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hanlin.errors import RunError
+from hanlin.errors import HanlinError, RunError
 
 __all__ = ["Job", "aside", "usable_cores"]
 
@@ -50,9 +50,9 @@ def aside(jobs: Sequence[Job], *, processes: int | None = None) -> Iterator[list
         processes: with fewer than two, all jobs run in this process; the usable cores by default.
 
     Raises:
-        RunError: a process ended before its job did; raised while its items are read.
+        HanlinError: what a job raised, or a process ended early; raised while its items are read.
     """
-    if min(len(jobs), usable_cores() if processes is None else processes) < 2:
+    if (usable_cores() if processes is None else processes) < 2:
         yield [iter(function(*arguments)) for function, arguments in jobs]
         return
     with contextlib.ExitStack() as stack:
@@ -62,16 +62,27 @@ def aside(jobs: Sequence[Job], *, processes: int | None = None) -> Iterator[list
 def work() -> None:
     """Carry out the job that is given on standard input, and write its items to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides when to stop
+    out, sys.stdout = sys.stdout.buffer, sys.stderr  # what a job prints must not mix with its items
     function, arguments = pickle.load(sys.stdin.buffer)
-    items = iter(function(*arguments))
     try:
-        while group := list(itertools.islice(items, _TOGETHER)):
-            pickle.dump(group, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        pickle.dump([], sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        for group in _groups(function, arguments):
+            pickle.dump(group, out)
+            out.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # nobody reads any more
+
+
+def _groups(
+    function: Callable[..., Iterable[Any]], arguments: tuple[Any, ...]
+) -> Iterator[list[Any] | HanlinError]:
+    """Yield a job's items, many at a time, then none of them; or the error that ended it."""
+    try:
+        items = iter(function(*arguments))
+        while group := list(itertools.islice(items, _TOGETHER)):
+            yield group
+        yield []
+    except HanlinError as error:
+        yield error
 
 
 @contextlib.contextmanager
@@ -104,6 +115,8 @@ def _items(process: subprocess.Popen[bytes]) -> Iterator[Any]:
                 "what it said stands above. Give the same command again; should it happen again, "
                 "there may be too little memory."
             ) from error
+        if isinstance(group, HanlinError):
+            raise group
         if not group:
             return
         yield from group
