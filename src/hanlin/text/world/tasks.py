@@ -50,7 +50,8 @@ __all__ = [
 ]
 
 Question = tuple[str, str]
-K, T = TypeVar("K"), TypeVar("T")
+K = TypeVar("K")
+T = TypeVar("T")
 
 _POSITIONS: dict[str, tuple[str, str]] = {
     "left": ("左边", "on the left"),
