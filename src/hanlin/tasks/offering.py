@@ -70,8 +70,9 @@ def measure_offers(
     replied = [pair for pair in kept if not pair[1].missing]
     fits = {
         "choices_fit": [
-            any(are_choices(offers, request.missing or "", each) for each in _LANGUAGES)
+            any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
             for offers, request in _offers(engine, asked, _drawn(greedy(_TOKENS)))
+            if request.missing
         ],
         "related_fit": [
             _are_related(offers, request)
