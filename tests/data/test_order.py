@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hanlin.data import Mixture, Order, permute
+from hanlin.data import Mixture, Order, hash_integers, permute
+from hanlin.data.permutation import permute_one
 from hanlin.errors import DataError
 
 
@@ -35,6 +36,19 @@ def _order(sizes: dict[str, int], **options: object) -> Order:
 @given(size=st.integers(1, 3000), key=st.integers(0, 2**63))
 def test_a_permutation_holds_every_number_once(size: int, key: int) -> None:
     assert np.array_equal(np.sort(permute(np.arange(size), size, key)), np.arange(size))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 300), st.integers(0, 2**64 - 1))
+def test_one_position_goes_where_it_goes_among_many(size: int, key: int) -> None:
+    alone = [permute_one(position, size, key) for position in range(size)]
+    assert alone == permute(np.arange(size), size, key).tolist()
+
+
+def test_hashes_and_orders_stay_what_they_were() -> None:
+    assert hash_integers(1, 2, 3) == 15020427595393229491
+    assert hash_integers(-1) == 16490336266968443936
+    assert permute(np.arange(8), 8, key=7).tolist() == [5, 6, 3, 2, 7, 0, 1, 4]
 
 
 def test_different_keys_give_different_orders() -> None:

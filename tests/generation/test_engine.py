@@ -183,6 +183,16 @@ def test_logprobs_are_those_of_the_forward_pass(engine):
     assert writer.logprobs(ids) == pytest.approx(expected, abs=1e-5)
 
 
+def test_next_logprobs_of_many_prompts_are_those_of_each(engine):
+    writer, prompts = engine(), [[0, 90, 91], [0, 95], [0]]
+    for prompt, found in zip(prompts, writer.next_logprobs(prompts, [3, 97]), strict=True):
+        wanted = [writer.logprobs([*prompt, id])[-1] for id in (3, 97)]
+        assert found == pytest.approx(wanted, abs=1e-5)
+    assert writer.next_logprobs([], [3]) == []
+    with pytest.raises(UserError, match=r"50 tokens .* context is 48"):
+        writer.next_logprobs([[7] * 49], [3])
+
+
 def test_logprobs_of_fewer_than_two_tokens_are_none_and_too_many_are_refused(engine):
     writer = engine()
     assert writer.logprobs([]) == writer.logprobs([7]) == []

@@ -54,6 +54,11 @@ class Parrot:
             scores.append(-0.1 if wanted and wanted[0] == ids[place] else -5.0)
         return scores
 
+    def next_logprobs(
+        self, prompts: Sequence[Sequence[int]], token_ids: Sequence[int]
+    ) -> list[list[float]]:
+        return [[self.logprobs([*prompt, id])[-1] for id in token_ids] for prompt in prompts]
+
     def _continue(self, prompt: Sequence[int]) -> list[int]:
         # The last tokens may be a part of a character, which no text can be looked up by.
         for cut in range(4):

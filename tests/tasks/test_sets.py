@@ -11,7 +11,7 @@ import pytest
 from hanlin.config import TaskConfig, WorldConfig
 from hanlin.data import READ
 from hanlin.errors import DataError, TokenizerError
-from hanlin.tasks import TaskSet, gather_task
+from hanlin.tasks import TaskSet, gather_task, gather_tasks
 from hanlin.text.world.casting import is_held_out
 from hanlin.text.world.lexicon import ACTORS, THINGS
 from hanlin.tokenizers import Tokenizer
@@ -58,6 +58,18 @@ def test_the_same_settings_give_the_same_examples(bpe: Tokenizer) -> None:
     assert np.array_equal(one.rows.numbers, other.rows.numbers)
     assert one.rows.plan == other.rows.plan
     assert one.held_out == other.held_out
+
+
+def test_tasks_are_the_same_from_one_process_and_from_several(bpe: Tokenizer) -> None:
+    configs = [TaskConfig(name=n, world=WorldConfig(stories=30)) for n in ("dialogue", "translate")]
+    alone, helped = (
+        gather_tasks(configs, bpe, 200, num_held_out=2, processes=number) for number in (1, 2)
+    )
+    for one, other in zip(alone, helped, strict=True):
+        assert one.config == other.config
+        assert np.array_equal(one.rows.numbers, other.rows.numbers)
+        assert one.rows.plan == other.rows.plan
+        assert (one.held_out, one.answers) == (other.held_out, other.answers)
 
 
 def test_a_file_holds_out_a_tenth_whatever_its_order(tmp_path: Path, bpe: Tokenizer) -> None:

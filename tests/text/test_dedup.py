@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanlin.text.dedup import find_duplicates, find_near_duplicates, minhash, text_hash
-from hanlin.text.units import hash_ngrams, hash_units
+from hanlin.text.units import hash_each, hash_ngrams, hash_units
 
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 600)]
 WORDS = [f"{first}{last}" for first in "bcdfglmnpst" for last in ("at", "ed", "in", "ow", "ush")]
@@ -93,3 +93,24 @@ def test_hashes_are_the_same_in_every_process_and_release() -> None:
 def test_a_text_without_units_has_no_ngrams_and_a_signature_all_the_same() -> None:
     assert len(hash_ngrams(hash_units("……"), 5)) == 0
     assert minhash(hash_units("")).shape == (120,)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(alphabet="aB猫Σσ\n ,é\ud800", max_size=12), max_size=6))
+def test_hashing_many_texts_at_once_is_hashing_each(texts: list[str]) -> None:
+    found = [units.tolist() for units in hash_each(texts)]
+    assert found == [hash_units(text).tolist() for text in texts]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 13, 90])
+@pytest.mark.parametrize("size", [1, 2, 7, 80])
+def test_runs_are_hashed_as_polynomials_however_long_they_are(length: int, size: int) -> None:
+    units = np.random.default_rng(1).integers(0, 2**64, length, dtype=np.uint64)
+    size = min(size, length)
+    runs = [0] * (length - size + 1)
+    for start, end in ((n, n + size) for n in range(len(runs))):
+        for unit in units[start:end].tolist():
+            runs[start] = (runs[start] * 0x9E3779B97F4A7C15 + unit) % 2**64
+    # A run of one unit is mixed as any other is.
+    wanted = hash_ngrams(np.array(runs, np.uint64), 1)
+    assert hash_ngrams(units, size).tolist() == wanted.tolist()

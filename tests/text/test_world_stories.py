@@ -184,6 +184,14 @@ def test_written_stories_are_deterministic_and_not_parallel():
     assert not structures["zh-Hans"] & structures["en"]
 
 
+@pytest.mark.parametrize("form", ["stories", "questions"])
+def test_stories_are_the_same_from_one_process_and_from_two(form: str):
+    config = WorldConfig.model_validate({"stories": 150, "seed": 3, "form": form, "facts": 2})
+    alone = list(write_stories(config, processes=1))
+    assert len(alone) == 300
+    assert list(write_stories(config, processes=2)) == alone
+
+
 def test_one_language_alone_writes_the_same_stories_as_beside_another():
     both = [text for text, tag in write_stories(WorldConfig(stories=20)) if tag == "en"]
     alone = [text for text, _ in write_stories(WorldConfig(stories=20, languages=("en",)))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.data.packing import Rows
-from hanlin.data.permutation import hash_integers, permute
+from hanlin.data.permutation import hash_integers, permute, permute_one
 from hanlin.errors import DataError
 
 __all__ = ["Mixture", "Order"]
@@ -143,4 +143,4 @@ class Order:
             number += self.starts[source]
         epoch, place = divmod(number, rows.num_rows)
         key = hash_integers(self.seed, source, epoch)
-        return rows.row(int(permute(np.array([place]), rows.num_rows, key)[0]), key)
+        return rows.row(permute_one(place, rows.num_rows, key), key)

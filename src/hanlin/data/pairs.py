@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hanlin.data.permutation import hash_integers, permute
+from hanlin.data.permutation import hash_integers, permute_one
 from hanlin.errors import DataError
 
 __all__ = ["PairBatches", "TextPair", "pack_pairs", "read_text_pairs", "write_text_pairs"]
@@ -134,7 +134,7 @@ class PairBatches:
     def _place(self, position: int) -> int:
         epoch, place = divmod(position, len(self.rows))
         key = hash_integers(self.seed, epoch)
-        return int(permute(np.array([place]), len(self.rows), key)[0])
+        return permute_one(place, len(self.rows), key)
 
 
 def _from_json(line: str, source: str, target: str) -> TextPair:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.evaluation.intervals import Share
-from hanlin.text.units import hash_units
+from hanlin.text.units import hash_each, hash_units
 
 __all__ = ["Novelty", "measure_novelty"]
 
@@ -169,8 +169,7 @@ def _join(texts: Iterable[str]) -> Iterator[Hashes]:
     """Yield the units of many texts at a time, with a border after each text."""
     parts: list[Hashes] = []
     held = 0
-    for text in texts:
-        units = hash_units(text)
+    for units in hash_each(texts):
         parts.extend([units, _BORDER])
         held += units.size + 1
         if held >= _PIECE_UNITS:

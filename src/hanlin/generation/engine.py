@@ -148,6 +148,24 @@ class Engine:
             return []
         return score_tokens(self.model, self._tensor([list(token_ids)]))
 
+    @torch.inference_mode()
+    def next_logprobs(
+        self, prompts: Sequence[Sequence[int]], token_ids: Sequence[int]
+    ) -> list[list[float]]:
+        """Return after each prompt the log-probability (nats) of each of some tokens coming next.
+
+        Raises:
+            UserError: if a prompt does not fit the model's context or its vocabulary.
+        """
+        if not prompts:
+            return []
+        for prompt in prompts:
+            check_scorable([*prompt, *token_ids[:1]], self.model.config)
+        cache, ids = self._padded([list(prompt) for prompt in prompts], spare=0)
+        logits = self.model.head(self.model.hidden(ids, cache=cache)[:, -1]).float()  # (B, V)
+        found: list[list[float]] = logits.log_softmax(-1)[:, list(token_ids)].tolist()
+        return found
+
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""
         return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
@@ -200,13 +218,16 @@ class Engine:
         if all(draft.prompt == drafts[0].prompt for draft in drafts):
             length = len(drafts[0].prompt) + max(draft.limit for draft in drafts)
             return self.model.new_cache(1, length), self._tensor([drafts[0].prompt])
-        width = max(len(draft.prompt) for draft in drafts)
-        gaps = [width - len(draft.prompt) for draft in drafts]
-        rows = [[0] * gap + draft.prompt for gap, draft in zip(gaps, drafts, strict=True)]
-        ids = self._tensor(rows)
+        spare = max(draft.limit for draft in drafts)
+        return self._padded([draft.prompt for draft in drafts], spare)
+
+    def _padded(self, prompts: Sequence[list[int]], spare: int) -> tuple[KVCache, Tensor]:
+        """Return an empty cache with room for `spare` more tokens, and the prompts in one width."""
+        width = max(map(len, prompts))
+        gaps = [width - len(prompt) for prompt in prompts]
+        ids = self._tensor([[0] * gap + prompt for gap, prompt in zip(gaps, prompts, strict=True)])
         padding = torch.tensor(gaps, device=ids.device) if any(gaps) else None
-        length = width + max(draft.limit for draft in drafts)
-        return self.model.new_cache(len(drafts), length, padding=padding), ids
+        return self.model.new_cache(len(prompts), width + spare, padding=padding), ids
 
     def take(self, draft: Draft, token: int) -> None:
         """Add a drawn token to a draft, or end it at an end token; an ended one stays as it is."""

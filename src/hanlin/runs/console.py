@@ -1,4 +1,4 @@
-"""What a run says while it works: a line a phase, and a bar with the time left on a terminal."""
+"""What a run says while it works: a line a phase, a bar on a terminal, and what took how long."""
 
 from __future__ import annotations
 
@@ -11,10 +11,30 @@ from dataclasses import dataclass
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Console", "PhaseProgress"]
+__all__ = ["Console", "Laps", "PhaseProgress"]
 
 PhaseProgress = Callable[[str, int, int], None]
 """Called with what is counted, how many are done, and how many there are (0 where unknown)."""
+
+
+class Laps:
+    """What one part of the work after the other took."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self.seconds: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    def end(self, name: str) -> None:
+        """Count the time since the last part ended, or since the beginning, as that of a part."""
+        before = sum(self.seconds.values())
+        self.seconds[name] = time.monotonic() - self._began - before
+
+    def summary(self) -> str:
+        """Return the parts and their sum in one line."""
+        parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.seconds.items())
+        minutes, rest = divmod(round(sum(self.seconds.values())), 60)
+        return f"Done in {minutes} min {rest} s: {parts}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from hanlin.planning import describe_machine
 from hanlin.records import hold_folder, write_json, write_text
 from hanlin.runs.assess import assess
 from hanlin.runs.checks import check_languages, check_prompts, check_recipe
-from hanlin.runs.console import Console
+from hanlin.runs.console import Console, Laps
 from hanlin.runs.folder import RunFolder
 from hanlin.runs.inputs import describe_inputs, list_differences
 from hanlin.runs.measured import record_claims
@@ -111,12 +111,16 @@ class _Run:
     world: World
 
     def work(self, stages: tuple[StageConfig, ...]) -> None:
-        """Prepare, then run the stages that are not finished."""
+        """Prepare, then run the stages that are not finished; say in the end what took how long."""
+        laps = Laps()
         self.world.on_first(self._prepare)
-        self.work_prepared(stages)
+        laps.end("preparing")
+        self.work_prepared(stages, laps)
         self.world.on_first(self._conclude)
+        laps.end("report")
+        self.console.say(laps.summary())
 
-    def work_prepared(self, stages: tuple[StageConfig, ...]) -> None:
+    def work_prepared(self, stages: tuple[StageConfig, ...], laps: Laps | None = None) -> None:
         """Run the stages that are not finished, over a corpus that is there."""
         tokenizer = load_tokenizer(self.folder.tokenizer)
         manifest = load_manifest(self.folder.corpus)
@@ -125,7 +129,10 @@ class _Run:
             if self.world.on_first(partial(self._is_finished, number, stage, inputs)):
                 self.console.say(f"Stage {stage.name}: finished before, nothing to do")
                 continue
+            self.console.say(f"Stage {stage.name} ({stage.kind}), {number} of {len(stages)}")
             self._stage(number, stage, tokenizer, inputs)
+            if laps is not None:
+                laps.end(stage.name)
 
     def _prepare(self) -> None:
         self.folder.event("begin", recipe=self.recipe.name, environment=describe_machine())

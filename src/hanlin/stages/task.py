@@ -33,7 +33,7 @@ from hanlin.stages.learning import learn, release
 from hanlin.stages.mixing import plain_rows
 from hanlin.stages.preference import run_preference
 from hanlin.stages.trigger import measure_bits
-from hanlin.tasks import TaskSet, gather_task
+from hanlin.tasks import TaskSet, gather_tasks
 from hanlin.tokenizers import Tokenizer
 from hanlin.training import TrainingResult, choose_placement, join_world
 
@@ -49,15 +49,19 @@ def run_task(context: StageContext) -> StageResult:
     core = context.model()
     length = context.row_length(core)
     with join_world() as world:
-        sets = [
-            gather_task(task, context.tokenizer, length, num_held_out=config.held_out)
-            for task in config.tasks
-            if task.head is None
-        ]
+        sets = gather_tasks(
+            [task for task in config.tasks if task.head is None],
+            context.tokenizer,
+            length,
+            num_held_out=config.held_out,
+            processes=None if world.size == 1 else 1,  # every process gathers its own
+        )
         _say(context, sets)
         heads = Heads.gather(context, config, core, length)
         device = choose_placement(context.device, local_rank=world.local_rank).device
-        before = world.on_first(lambda: _measure(context, core.to(device), sets))
+        before: Mapping[str, Any] = {}
+        if not context.halt:  # who halts a stage on the way will not hear of its figures
+            before = world.on_first(lambda: _measure(context, core.to(device), sets))
         order, shares = _order(context, config, sets, heads, length)
         model, training, extra = _train(context, config, core.cpu(), order, heads)
         after = world.on_first(lambda: _measure(context, model.to(device), sets))

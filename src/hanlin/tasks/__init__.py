@@ -20,7 +20,7 @@ from hanlin.tasks.classifying import (
 )
 from hanlin.tasks.labels import LabelSet, encode_text, gather_labels, part_labels
 from hanlin.tasks.registry import TASKS, find_task, load_task
-from hanlin.tasks.sets import TaskSet, gather_task
+from hanlin.tasks.sets import TaskSet, gather_task, gather_tasks
 from hanlin.tasks.sources import Message, Record, read_messages, read_records, read_turns
 from hanlin.tasks.use import Conversation, Reply, Summary, summarize_text, translate_text
 from hanlin.tasks.victims import HeadVictim, LabelVictim
@@ -50,6 +50,7 @@ __all__ = [
     "find_task",
     "gather_labels",
     "gather_task",
+    "gather_tasks",
     "greedy",
     "label_logits",
     "load_task",

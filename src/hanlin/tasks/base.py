@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 E = TypeVar("E")
-_BATCH = 32
+_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +64,17 @@ class Encoded:
     @property
     def prompt(self) -> tuple[int, ...]:
         """The tokens before the first that is learnt."""
-        return tuple(itertools.compress(self.ids, self._before_answer()))
+        end = self.learnt.index(True) if True in self.learnt else len(self.ids)
+        return self.ids[:end]
 
     def answers(self) -> Iterator[list[int]]:
         """Yield each run of tokens that are learnt."""
-        for learnt, run in itertools.groupby(
-            zip(self.ids, self.learnt, strict=True), key=lambda pair: pair[1]
-        ):
+        start = 0
+        for learnt, run in itertools.groupby(self.learnt):
+            end = start + sum(1 for _ in run)
             if learnt:
-                yield [id for id, _ in run]
-
-    def _before_answer(self) -> Iterator[bool]:
-        seen = False
-        for learnt in self.learnt:
-            seen = seen or learnt
-            yield not seen
+                yield list(self.ids[start:end])
+            start = end
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hanlin.tasks.base import Measured, answer_limit, write_answers
 from hanlin.tasks.offering import measure_offers
@@ -21,7 +21,7 @@ from hanlin.tasks.sources import Message
 from hanlin.tasks.turns import (
     ASK_ABOVE,
     Talk,
-    ask_probability,
+    ask_probabilities,
     opened_prompt,
     read_turn,
     turn_prompt,
@@ -48,6 +48,7 @@ class _Game:
     """One request in the playing."""
 
     request: Request
+    policy: Policy
     history: list[Message]
     first: float = 0.0
     """The probability of asking at the first turn."""
@@ -65,7 +66,7 @@ def measure_requests(
 
     What could be offered is measured behind the first turns that decided rightly.
     """
-    games = _play(engine, talks, "model", threshold)
+    games, never, always = _play(engine, talks, threshold)
     missing = [game.request.missing is not None for game in games]
     asked = [game.first >= threshold for game in games]
     right = [
@@ -73,7 +74,6 @@ def measure_requests(
         for game, is_missing in zip(games, missing, strict=True)
         if is_missing and game.questions
     ]
-    controls: tuple[Policy, ...] = ("never_ask", "always_ask")
     figures: dict[str, Any] = {
         "examples": len(games),
         "missing": sum(missing),
@@ -82,7 +82,7 @@ def measure_requests(
         "right_fact": sum(right) / sum(missing) if any(missing) else None,
         **_outcome(games),
         **_offered(engine, games, threshold),
-        "controls": {name: _outcome(_play(engine, talks, name, threshold)) for name in controls},
+        "controls": {"never_ask": _outcome(never), "always_ask": _outcome(always)},
     }
     replies = [game.reply for game in games]
     return Measured(figures, replies, [game.request.answer for game in games])
@@ -111,32 +111,29 @@ def f1_score(found: Sequence[bool], wanted: Sequence[bool]) -> float | None:
     return 2 * both / total if total else None
 
 
-def _play(engine: Engine, talks: Sequence[Talk], policy: Policy, threshold: float) -> list[_Game]:
-    games = []
-    for talk in talks:
-        assert talk.request is not None, "only requests of the toy world are played"
-        games.append(_Game(talk.request, [Message("user", talk.request.text)]))
-    live = games
+def _play(engine: Engine, talks: Sequence[Talk], threshold: float) -> list[list[_Game]]:
+    """Play each request once with every policy, all side by side; return the games by policy."""
+    games: list[list[_Game]] = []
+    for policy in get_args(Policy):
+        games.append([])
+        for talk in talks:
+            assert talk.request is not None, "only requests of the toy world are played"
+            history = [Message("user", talk.request.text)]
+            games[-1].append(_Game(talk.request, policy, history))
+    live = [game for group in games for game in group]
     for turn in range(_TURNS):
-        live = _turn(engine, live, policy, threshold, turn)
+        live = _turn(engine, live, threshold, turn)
         if not live:
             break
     return games
 
 
-def _turn(
-    engine: Engine, games: list[_Game], policy: Policy, threshold: float, turn: int
-) -> list[_Game]:
+def _turn(engine: Engine, games: list[_Game], threshold: float, turn: int) -> list[_Game]:
     """Let the assistant speak once in each game; return those in which it asked."""
     tokenizer, room = engine.tokenizer, engine.model.config.context_length - 2
     prompts = [turn_prompt(tokenizer, game.history) for game in games]
     playing = [pair for pair in zip(games, prompts, strict=True) if len(pair[1]) < room]
-    asks = []
-    for game, prompt in playing:
-        probability = ask_probability(engine, prompt) if policy == "model" else 0.0
-        game.first = probability if turn == 0 else game.first
-        game.turns += 1
-        asks.append(probability >= threshold if policy == "model" else _forced(policy, turn))
+    asks = _decide(engine, playing, threshold, turn)
     opened = [
         opened_prompt(tokenizer, prompt, "ask" if ask else "answer")
         for (_, prompt), ask in zip(playing, asks, strict=True)
@@ -146,6 +143,7 @@ def _turn(
     live = []
     for (game, _), prompt, ask, ids in zip(playing, opened, asks, written, strict=True):
         text, offers = read_turn(tokenizer, ids)
+        game.turns += 1
         game.opening = game.opening if turn else (prompt, ids)
         if not ask:
             game.reply = text
@@ -159,16 +157,29 @@ def _turn(
     return live
 
 
+def _decide(
+    engine: Engine, playing: Sequence[tuple[_Game, list[int]]], threshold: float, turn: int
+) -> list[bool]:
+    """Return for each game whether the assistant asks, and note how sure the model is at first."""
+    free = [pair for pair in playing if pair[0].policy == "model"]
+    sure = iter(ask_probabilities(engine, [prompt for _, prompt in free]))
+    asks = []
+    for game, _ in playing:
+        if game.policy != "model":
+            asks.append(game.policy == "always_ask" and turn == 0)
+            continue
+        probability = next(sure)
+        game.first = probability if turn == 0 else game.first
+        asks.append(probability >= threshold)
+    return asks
+
+
 def _user(game: _Game, question: str) -> str:
     """Return what the simulated user says to a question."""
     request = game.request
     if request.missing is not None and asked_fact(question) == request.missing:
         return request.fact
     return request.text
-
-
-def _forced(policy: Policy, turn: int) -> bool:
-    return policy == "always_ask" and turn == 0
 
 
 def _offered(engine: Engine, games: Sequence[_Game], threshold: float) -> dict[str, Any]:

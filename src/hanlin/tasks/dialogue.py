@@ -28,7 +28,7 @@ from hanlin.tasks.sources import Message, Record, read_messages
 from hanlin.tasks.turns import (
     ASK_ABOVE,
     Talk,
-    ask_probability,
+    ask_probabilities,
     opened_prompt,
     read_turn,
     shown,
@@ -123,7 +123,7 @@ def _measure_replies(engine: Engine, examples: Sequence[Talk]) -> Measured:
     """Measure the last reply of dialogues from a file, against that of the file."""
     tokenizer = engine.tokenizer
     prompts = [turn_prompt(tokenizer, talk.messages[:-1]) for talk in examples]
-    asked = [ask_probability(engine, prompt) >= ASK_ABOVE for prompt in prompts]
+    asked = [found >= ASK_ABOVE for found in ask_probabilities(engine, prompts)]
     wanted = [talk.messages[-1].decision == "ask" for talk in examples]
     opened = [
         opened_prompt(tokenizer, prompt, "ask" if ask else "answer")

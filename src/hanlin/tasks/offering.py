@@ -14,7 +14,7 @@ said, and are written as the sampling says.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -66,17 +66,29 @@ def measure_offers(
     room = engine.model.config.context_length - 1
     prompts = [[*opened, *_said(ids, separator), separator] for opened, ids in turns]
     kept = [(p, request) for p, request in zip(prompts, requests, strict=True) if len(p) < room]
-    drawn = _drawn(greedy(_TOKENS))
-    fits: dict[str, list[bool]] = {"choices_fit": [], "related_fit": []}
-    for prompt, request in kept:
-        sampling = drawn if request.missing else greedy(_TOKENS)
-        offers = _read(engine, engine.generate(prompt, sampling).ids)
-        if request.missing:
-            choose = any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
-            fits["choices_fit"].append(choose)
-        else:
-            fits["related_fit"].append(_are_related(offers, request))
+    asked = [pair for pair in kept if pair[1].missing]
+    replied = [pair for pair in kept if not pair[1].missing]
+    fits = {
+        "choices_fit": [
+            any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
+            for offers, request in _offers(engine, asked, _drawn(greedy(_TOKENS)))
+            if request.missing
+        ],
+        "related_fit": [
+            _are_related(offers, request)
+            for offers, request in _offers(engine, replied, greedy(_TOKENS))
+        ],
+    }
     return {name: fmean(found) if found else None for name, found in fits.items()}
+
+
+def _offers(
+    engine: Engine, turns: Sequence[tuple[list[int], Request]], sampling: SamplingConfig
+) -> Iterator[tuple[tuple[str, ...], Request]]:
+    """Yield what is offered behind each turn, with its request; all is written at once."""
+    written = engine.generate_batch([prompt for prompt, _ in turns], sampling)
+    for done, (_, request) in zip(written, turns, strict=True):
+        yield _read(engine, done.ids), request
 
 
 def _drawn(sampling: SamplingConfig) -> SamplingConfig:

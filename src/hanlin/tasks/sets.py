@@ -26,17 +26,20 @@ from hanlin.errors import DataError
 from hanlin.tasks.base import Encoded, Task, check_control
 from hanlin.tasks.registry import find_task
 from hanlin.tasks.sources import read_records
+from hanlin.text.aside import aside, usable_cores
 from hanlin.text.world import Language, Split, Story, generate_story
 from hanlin.text.world.casting import held_out
 from hanlin.text.world.entities import noun
 from hanlin.tokenizers import Tokenizer
 
-__all__ = ["TaskSet", "gather_task", "invent_examples"]
+__all__ = ["TaskSet", "gather_task", "gather_tasks", "invent_examples"]
 
 _TRIES = 30
 """Stories that are written for each example that is to be held out, at most."""
 _LEAST_FILE = 10
 """One example in so many of a file may be held out."""
+_FEWEST_ASIDE = 1000
+"""Stories from which on a task is gathered by a process of its own."""
 _SPLITS: Mapping[str, Split] = {"other_stories": "train", "new_pairs": "heldout"}
 
 
@@ -102,6 +105,44 @@ def gather_task(
         (hide_tokens(one.encoded.ids, one.encoded.learnt) for one in training), row_length
     )
     return TaskSet(config, task, rows, held, too_long, frozenset(answers), tuple(skipped))
+
+
+def gather_tasks(
+    configs: Sequence[TaskConfig],
+    tokenizer: Tokenizer,
+    row_length: int,
+    *,
+    num_held_out: int,
+    processes: int | None = None,
+) -> list[TaskSet]:
+    """Return what `gather_task` returns for each of some tasks.
+
+    Where there are cores for it (or `processes`), tasks that make up many stories are gathered by
+    processes of their own, all but the first of them. What comes of it is the same.
+
+    Raises:
+        DataError, TokenizerError: as `gather_task`.
+    """
+    cores = usable_cores() if processes is None else processes
+    least = _FEWEST_ASIDE if processes is None else 0
+    # A task that a file defines exists in this process alone.
+    makers = [c for c in configs if not c.file and c.world is not None and c.world.stories >= least]
+    helped = makers[1 : 2 * cores]
+
+    def gather(config: TaskConfig) -> TaskSet:
+        return gather_task(config, tokenizer, row_length, num_held_out=num_held_out)
+
+    jobs = [(_gathered, (config, tokenizer, row_length, num_held_out)) for config in helped]
+    with aside(jobs, processes=cores) as streams:
+        found = {config.name: gather(config) for config in configs if config not in helped}
+        found |= {config.name: next(one) for config, one in zip(helped, streams, strict=True)}
+    return [found[config.name] for config in configs]
+
+
+def _gathered(
+    config: TaskConfig, tokenizer: Tokenizer, row_length: int, num_held_out: int
+) -> Iterator[TaskSet]:
+    yield gather_task(config, tokenizer, row_length, num_held_out=num_held_out)
 
 
 class _Writer:

@@ -12,6 +12,7 @@ context holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,20 @@ _LONG = 4
 
 def measure_summaries(engine: Engine, examples: Sequence[Abstract]) -> Measured:
     """Return the figures of summaries of examples in one language."""
-    plans = _write_plans(engine, examples)
-    own = _write(engine, examples, [plan.keywords for plan in plans])
+    long = _LongDocuments.of(engine, examples)
+    plans = _write_plans(engine, [*examples, *long.parts])
+    plans, long_plans = plans[: len(examples)], plans[len(examples) :]
     natural = [example.keywords for example in examples]
-    given = _write(engine, examples, natural)
     reversed_words = [words[::-1] for words in natural]
-    swapped = _write(engine, examples, reversed_words)
+    own, given, swapped, merged = _write_groups(
+        engine,
+        [
+            (examples, [plan.keywords for plan in plans]),
+            (examples, natural),
+            (examples, reversed_words),
+            (long.parts, [plan.keywords for plan in long_plans]),
+        ],
+    )
     events = [example.events for example in examples]
     references = [example.summary for example in examples]
     lead = [_first_sentence(example.document) for example in examples]
@@ -65,52 +74,63 @@ def measure_summaries(engine: Engine, examples: Sequence[Abstract]) -> Measured:
             **measure_following(swapped, reversed_words),
             **events_told(swapped, events),
         },
-        **_measure_long(engine, examples),
+        **long.measure(merged),
         "controls": {"first_sentence": {**_rouge(lead, examples), **events_told(lead, events)}},
     }
     return Measured(figures, own, references)
 
 
-def _measure_long(engine: Engine, examples: Sequence[Abstract]) -> dict[str, Any]:
-    """Measure summaries of long documents, beside that of the part which the context holds.
+@dataclass(frozen=True)
+class _LongDocuments:
+    """Documents that are several joined, their references the summaries joined."""
 
-    A long document is several joined, and its reference their summaries joined.
-    """
-    groups = [examples[n : n + _LONG] for n in range(0, len(examples) - _LONG + 1, _LONG)]
-    if not groups:
-        return {}
-    language = examples[0].language
-    wholes = [
-        Abstract(
-            "\n".join(example.document for example in group),
-            join_summaries([example.summary for example in group], language),
-            (),
-            language,
-            tuple(event for example in group for event in example.events),
-        )
-        for group in groups
-    ]
-    cut = [split_for(engine, whole.document) for whole in wholes]
-    parts = [
-        Abstract(part, whole.summary, (), language)
-        for whole, found in zip(wholes, cut, strict=True)
-        for part in found
-    ]
-    plans = _write_plans(engine, parts)
-    written = iter(_write(engine, parts, [plan.keywords for plan in plans]))
-    texts = [[next(written) for _ in found] for found in cut]
-    merged = [join_summaries(each, language) for each in texts]
-    first = [each[0] for each in texts]
-    events = [whole.events for whole in wholes]
-    return {
-        "long": {
-            "examples": len(wholes),
-            "parts": len(parts) / len(wholes),
-            **_rouge(merged, wholes),
-            **events_told(merged, events),
-            "first_part": {**_rouge(first, wholes), **events_told(first, events)},
+    wholes: Sequence[Abstract]
+    cut: Sequence[Sequence[str]]
+    """The parts that each is cut into, since the context does not hold it."""
+
+    @classmethod
+    def of(cls, engine: Engine, examples: Sequence[Abstract]) -> _LongDocuments:
+        """Join examples of one language; of too few there is no long document."""
+        groups = [examples[n : n + _LONG] for n in range(0, len(examples) - _LONG + 1, _LONG)]
+        wholes = [
+            Abstract(
+                "\n".join(example.document for example in group),
+                join_summaries([example.summary for example in group], group[0].language),
+                (),
+                group[0].language,
+                tuple(event for example in group for event in example.events),
+            )
+            for group in groups
+        ]
+        return cls(wholes, [split_for(engine, whole.document) for whole in wholes])
+
+    @property
+    def parts(self) -> list[Abstract]:
+        """Return each part as a document, with the summary of the whole."""
+        return [
+            Abstract(part, whole.summary, (), whole.language)
+            for whole, found in zip(self.wholes, self.cut, strict=True)
+            for part in found
+        ]
+
+    def measure(self, summaries: Sequence[str]) -> dict[str, Any]:
+        """Return the figures of the parts' summaries joined, beside those of the first parts."""
+        if not self.wholes:
+            return {}
+        written = iter(summaries)
+        texts = [[next(written) for _ in found] for found in self.cut]
+        merged = [join_summaries(each, self.wholes[0].language) for each in texts]
+        first = [each[0] for each in texts]
+        events = [whole.events for whole in self.wholes]
+        return {
+            "long": {
+                "examples": len(self.wholes),
+                "parts": sum(map(len, self.cut)) / len(self.wholes),
+                **_rouge(merged, self.wholes),
+                **events_told(merged, events),
+                "first_part": {**_rouge(first, self.wholes), **events_told(first, events)},
+            }
         }
-    }
 
 
 def _write_plans(engine: Engine, examples: Sequence[Abstract]) -> list[Plan]:
@@ -123,19 +143,35 @@ def _write_plans(engine: Engine, examples: Sequence[Abstract]) -> list[Plan]:
     ]
 
 
-def _write(
-    engine: Engine, examples: Sequence[Abstract], plans: Sequence[Sequence[str]]
-) -> list[str]:
-    tokenizer = engine.tokenizer
+def _write_groups(
+    engine: Engine, groups: Sequence[tuple[Sequence[Abstract], Sequence[Sequence[str]]]]
+) -> list[list[str]]:
+    """Return the summaries of several groups of documents with a plan each, all written at once.
+
+    The likeliest text does not change where more could follow, so each group's is cut to its limit.
+    """
+    tokenizer, room = engine.tokenizer, engine.model.config.context_length
     prompts = [
-        [*document_ids(tokenizer, example.document), *plan_ids(tokenizer, plan)]
-        for example, plan in zip(examples, plans, strict=True)
+        [
+            [*document_ids(tokenizer, example.document), *plan_ids(tokenizer, plan)]
+            for example, plan in zip(examples, plans, strict=True)
+        ]
+        for examples, plans in groups
     ]
-    room = engine.model.config.context_length
+    limits = [
+        answer_limit(tokenizer, [example.summary for example in examples]) if examples else 0
+        for examples, _ in groups
+    ]
     # A plan of the model's own may be longer than the one that the example fitted a row with.
-    limit = answer_limit(tokenizer, (example.summary for example in examples))
-    written = iter(write_answers(engine, [p for p in prompts if len(p) < room], limit))
-    return [tokenizer.decode(next(written)).strip() if len(p) < room else "" for p in prompts]
+    fitting = [prompt for group in prompts for prompt in group if len(prompt) < room]
+    written = iter(write_answers(engine, fitting, max(limits)))
+    return [
+        [
+            tokenizer.decode(next(written)[:limit]).strip() if len(prompt) < room else ""
+            for prompt in group
+        ]
+        for group, limit in zip(prompts, limits, strict=True)
+    ]
 
 
 def _first_sentence(document: str) -> str:

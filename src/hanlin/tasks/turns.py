@@ -28,6 +28,7 @@ __all__ = [
     "ASK_ABOVE",
     "MOST_OFFERS",
     "Talk",
+    "ask_probabilities",
     "ask_probability",
     "opened_prompt",
     "read_turn",
@@ -86,11 +87,16 @@ def opened_prompt(tokenizer: Tokenizer, prompt: Sequence[int], decision: Decisio
 
 def ask_probability(engine: Engine, prompt: Sequence[int]) -> float:
     """Return the probability of asking back, against that of answering."""
-    ask, answer = (
-        engine.logprobs(opened_prompt(engine.tokenizer, prompt, decision))[-1]
-        for decision in _OPENINGS
-    )
-    return 1 / (1 + math.exp(min(answer - ask, 700.0)))
+    return ask_probabilities(engine, [prompt])[0]
+
+
+def ask_probabilities(engine: Engine, prompts: Sequence[Sequence[int]]) -> list[float]:
+    """Return `ask_probability` of each prompt; all are read at once."""
+    openings = [engine.tokenizer.control[opening] for opening in _OPENINGS.values()]
+    return [
+        1 / (1 + math.exp(min(answer - ask, 700.0)))
+        for ask, answer in engine.next_logprobs(prompts, openings)
+    ]
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class RunIndex:
 
     def mark(self, text: str) -> None:
         """Note which of the indexed runs stand in a text."""
+        if not len(self._known):
+            return
         places = self._lookup(self._runs(text))
         self._found[places[places >= 0]] = True
 
@@ -79,9 +81,7 @@ class RunIndex:
         return runs[runs & self._zero_bits == 0] if self._zero_bits else runs
 
     def _lookup(self, runs: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-        """Return each run's place in the index, -1 where it has none."""
-        if not len(self._known):
-            return np.full(len(runs), -1, np.int64)
+        """Return each run's place in an index that is not empty, -1 where it has none."""
         places = np.searchsorted(self._known, runs)
         places[places == len(self._known)] = 0
         return np.where(self._known[places] == runs, places, -1)

@@ -5,6 +5,7 @@ python -m hanlin.text.gathering
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,7 +24,7 @@ from hanlin.text.readers import SourceReader
 from hanlin.text.shelf import Shelf
 from hanlin.text.split import SPLITS, Split
 from hanlin.text.stored import iterate_documents
-from hanlin.text.units import hash_ngrams, hash_units
+from hanlin.text.units import hash_each, hash_ngrams, hash_units
 
 __all__ = ["EVERY", "Gathering", "PartPlan", "Progress", "clean_document", "gather_part"]
 
@@ -136,8 +137,7 @@ def clean_document(
 def _gather(plan: PartPlan, shelf: Shelf, piece: int) -> Gathering:
     shelf.clear()
     gathering = Gathering(shelf)
-    for document in plan.standing_documents(*SPLITS):
-        units = hash_units(document.text)
+    for document, units in _with_units(plan.standing_documents(*SPLITS)):
         shelf.add_standing(document, _signed(document, units, plan))
     for source in plan.sources:
         for document, units in _clean_source(source, plan, gathering, piece):
@@ -151,20 +151,31 @@ def _clean_source(
     reading = gathering.readings[source.label] = Reading(piece=piece, tally=gathering.tally)
     reader = SourceReader(source, plan.base, reading)
     total = reader.total()
-    for number, document in enumerate(reader):
-        gathering.read += 1
-        if number % EVERY == 0:
-            done = number if source.world else reading.bytes
-            plan.report(f"read {source.label}", done, total)
-        if source.world:
-            yield document, hash_units(document.text)
-            continue
-        cleaned = clean_document(document, source, plan.config.cleaning)
-        if isinstance(cleaned, str):
-            gathering.tally.drop(cleaned, f"{document.id}: {document.text[:200]}")
-        else:
-            yield cleaned
+
+    def read() -> Iterator[Document]:
+        for number, document in enumerate(reader):
+            gathering.read += 1
+            if number % EVERY == 0:
+                done = number if source.world else reading.bytes
+                plan.report(f"read {source.label}", done, total)
+            yield document
+
+    if source.world:
+        yield from _with_units(read())
+    else:
+        for document in read():
+            cleaned = clean_document(document, source, plan.config.cleaning)
+            if isinstance(cleaned, str):
+                gathering.tally.drop(cleaned, f"{document.id}: {document.text[:200]}")
+            else:
+                yield cleaned
     plan.report(f"read {source.label}", total, total)
+
+
+def _with_units(documents: Iterator[Document]) -> Iterator[tuple[Document, Units]]:
+    """Yield documents with their unit hashes."""
+    documents, read = itertools.tee(documents)
+    return zip(documents, hash_each(document.text for document in read), strict=True)
 
 
 def _signed(document: Document, units: Units, plan: PartPlan) -> Units:

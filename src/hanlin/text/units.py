@@ -13,11 +13,12 @@ from __future__ import annotations
 import enum
 import functools
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Kind", "codepoints", "hash_ngrams", "hash_units", "kinds_of"]
+__all__ = ["Kind", "codepoints", "hash_each", "hash_ngrams", "hash_units", "kinds_of"]
 
 Array = npt.NDArray[np.uint64]
 
@@ -27,6 +28,7 @@ _SHIFT = np.uint64(31)
 _SINGLE, _WORD = 1, 2
 _NAMED_PLANES = 0x20000  # the planes above it hold Han characters and unassigned code points
 _HAN_PLANES = (0x20000, 0x323B0)
+_TOGETHER = 1 << 15  # characters that are hashed at once, so that their arrays stay in the cache
 _MARKUP = "#*\\/<>{}|_~^@=+&%$`[]"
 
 
@@ -60,14 +62,25 @@ def hash_units(text: str) -> Array:
     >>> hash_units("The cat, 猫儿").size, bool((hash_units("Cat!") == hash_units("cat")).all())
     (4, True)
     """
-    codes = codepoints(text.lower())
-    roles = _role_table()[codes]
-    in_word = roles == _WORD
-    begins = in_word.copy()
-    begins[1:] &= ~in_word[:-1]
-    hashes = codes.astype(np.uint64)
-    hashes[begins] = _hash_words(codes[in_word], np.flatnonzero(begins[in_word]))
-    return _mix(hashes[begins | (roles == _SINGLE)])
+    return _hash_lower(text.lower())[0]
+
+
+def hash_each(texts: Iterable[str]) -> Iterator[Array]:
+    """Yield what `hash_units` returns for each of some texts; short ones are hashed many at once.
+
+    >>> [units.size for units in hash_each(["The cat", "", "猫儿"])]
+    [2, 0, 2]
+    """
+    group: list[str] = []
+    held = 0
+    for text in texts:
+        group.append(text.lower())
+        held += len(group[-1])
+        if held >= _TOGETHER:
+            yield from _hash_group(group)
+            group, held = [], 0
+    if group:
+        yield from _hash_group(group)
 
 
 def hash_ngrams(units: Array, size: int) -> Array:
@@ -79,11 +92,39 @@ def hash_ngrams(units: Array, size: int) -> Array:
     count = len(units) - size + 1
     if size == 0:
         return units[:0]
+    if count == 1:  # one product, not a pass for every unit
+        return _mix((units * _powers(size)).sum(keepdims=True))
     hashes = units[:count].copy()
     for offset in range(1, size):
         hashes *= _BASE
         hashes += units[offset : offset + count]
     return _mix(hashes)
+
+
+def _hash_group(lower: Sequence[str]) -> list[Array]:
+    ends = np.cumsum([len(text) + 1 for text in lower])  # no unit goes past a line end
+    hashes, places = _hash_lower("\n".join(lower))
+    return np.split(hashes, np.searchsorted(places, ends[:-1]))
+
+
+def _hash_lower(text: str) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Return the hashes of the units of a text in lower case, and where each begins."""
+    codes = codepoints(text)
+    roles = _role_table()[codes]
+    in_word = roles == _WORD
+    begins = in_word.copy()
+    begins[1:] &= ~in_word[:-1]
+    hashes = codes.astype(np.uint64)
+    hashes[begins] = _hash_words(codes[in_word], np.flatnonzero(begins[in_word]))
+    places = np.flatnonzero(begins | (roles == _SINGLE))
+    return _mix(hashes[places]), places
+
+
+@functools.lru_cache(maxsize=512)
+def _powers(size: int) -> Array:
+    """Return the weights of a run's units, the last one's being 1, shape (size,)."""
+    ones = np.append(np.full(size - 1, _BASE), np.uint64(1))
+    return np.multiply.accumulate(ones[::-1])[::-1].copy()
 
 
 def _hash_words(codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]) -> Array:

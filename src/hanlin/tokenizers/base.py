@@ -102,8 +102,10 @@ class Tokenizer(ABC):
         """
         text = well_formed(text)
         ids = self.encode(text, allow_control=allow_control)
-        sizes = [len(character.encode("utf-8")) for character in text]
-        character_of_byte = [place for place, size in enumerate(sizes) for _ in range(size)]
+        character_of_byte: Sequence[int] = range(len(text))
+        if not text.isascii():
+            sizes = [len(character.encode("utf-8")) for character in text]
+            character_of_byte = [place for place, size in enumerate(sizes) for _ in range(size)]
         spans: list[Span] = []
         end = 0
         for id in ids:
@@ -129,7 +131,8 @@ class Tokenizer(ABC):
     def decode_bytes(self, ids: Iterable[int], *, skip_control: bool = True) -> bytes:
         """Return the bytes that the ids stand for, which may end inside a character."""
         skipped = self._control_ids if skip_control else frozenset()
-        return b"".join(self.token_bytes(int(id)) for id in ids if int(id) not in skipped)
+        numbers = map(int, ids)
+        return b"".join([self.token_bytes(id) for id in numbers if id not in skipped])
 
     def decode(self, ids: Iterable[int], *, skip_control: bool = True) -> str:
         """Return the text that the ids stand for; broken characters become U+FFFD."""

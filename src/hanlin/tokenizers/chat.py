@@ -15,8 +15,9 @@ import bisect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hanlin.errors import TokenizerError
@@ -32,6 +33,7 @@ _OPEN, _CLOSE, _ESCAPE = "\ufdd0", "\ufdd1", "\ufdd2"
 _SEPARATOR = "<|sep|>"
 _MARKS = re.compile(f"([{_OPEN}{_CLOSE}])")
 _RESERVED = re.compile(f"[{_OPEN}{_CLOSE}{_ESCAPE}]")
+_NEVER = "(?!)"  # a pattern that matches nothing
 
 
 def apply_chat_template(
@@ -55,14 +57,13 @@ def apply_chat_template(
     Raises:
         TokenizerError: the tokenizer has no template, or the template refuses the messages.
     """
-    # An escaped name is as long as the name, so places in the text stay what they are.
-    escaped = {} if allow_control else {_ESCAPE + name[1:]: name for name in tokenizer.control}
+    escaped = _escapes(() if allow_control else tuple(tokenizer.control))
     shown = [_opened(tokenizer, message, escaped) for message in messages]
     text, generated = render_chat(tokenizer, shown, add_generation_prompt)
     ids: list[int] = []
     spans: list[Span] = []
     for start, part in _parts(text, escaped):
-        name = escaped.get(part)
+        name = escaped.names.get(part)
         found, places = tokenizer.encode_with_offsets(name or part, allow_control=name is None)
         ids += found
         spans += [(start + first, start + last) for first, last in places]
@@ -127,29 +128,52 @@ def _mask(spans: Sequence[Span], generated: Sequence[Span]) -> list[int]:
     return mask
 
 
-def _parts(text: str, escaped: Mapping[str, str]) -> list[tuple[int, str]]:
+@dataclass(frozen=True, slots=True)
+class _Escapes:
+    """Control tokens' names, escaped where a message spells them out."""
+
+    names: Mapping[str, str]
+    """Each name by what stands for it, which is as long: places in the text stay what they are."""
+    spelt: re.Pattern[str]
+    """Finds a name."""
+    escaped: re.Pattern[str]
+    """Finds what stands for a name."""
+
+
+@lru_cache(maxsize=8)
+def _escapes(control: tuple[str, ...]) -> _Escapes:
+    """Return the escapes of some names: of a tokenizer's own, they are wanted for every text."""
+    names = {_ESCAPE + name[1:]: name for name in control}
+    return _Escapes(
+        names,
+        spelt=re.compile("|".join(map(re.escape, control)) or _NEVER),
+        escaped=re.compile(f"({'|'.join(map(re.escape, names)) or _NEVER})"),
+    )
+
+
+def _parts(text: str, escaped: _Escapes) -> list[tuple[int, str]]:
     """Cut a text at escaped names; give each part with its place."""
-    if not escaped:
-        return [(0, text)]
-    pattern = re.compile(f"({'|'.join(map(re.escape, escaped))})")
+    if _ESCAPE not in text:
+        return [(0, text)] if text else []
     parts: list[tuple[int, str]] = []
     start = 0
-    for part in pattern.split(text):
+    for part in escaped.escaped.split(text):
         if part:
             parts.append((start, part))
         start += len(part)
     return parts
 
 
-def _escape(text: str, escaped: Mapping[str, str]) -> str:
+def _escape(text: str, escaped: _Escapes) -> str:
     text = _RESERVED.sub("\ufffd", well_formed(text))
-    for replacement, name in escaped.items():
-        text = text.replace(name, replacement)
+    if escaped.spelt.search(text):
+        for replacement, name in escaped.names.items():
+            text = text.replace(name, replacement)
     return text
 
 
 def _opened(
-    tokenizer: Tokenizer, message: Mapping[str, Any], escaped: Mapping[str, str]
+    tokenizer: Tokenizer, message: Mapping[str, Any], escaped: _Escapes
 ) -> Mapping[str, Any]:
     """Return a message in which all but its opening and what parts its offers is escaped."""
     opening, offers = message.get("opening", ""), message.get("offers", ())

@@ -15,7 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from hanlin.text.world.actions import ACTIONS, Action, Kind, Role
 from hanlin.text.world.entities import Actor, Entity, Form, Language, phrase
@@ -37,19 +37,19 @@ class Slot:
     form: Form
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Template:
-    """One way to say an action: pieces of fixed text and slots in turn."""
+    """One way to say an action: pieces of fixed text and slots in turn; each is made once."""
 
     action: Action
     parts: tuple[str | Slot, ...]
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """The slots, in the order of the sentence."""
         return tuple(part for part in self.parts if isinstance(part, Slot))
 
-    @property
+    @cached_property
     def starts_with_actor(self) -> bool:
         """Whether a known actor stands first and alone, where a pronoun may take its place."""
         first = self.parts[0]
@@ -67,8 +67,8 @@ class Template:
 
     def actors(self, event: Event) -> tuple[Actor, ...]:
         """Return the actors of an event in the order of the sentence."""
-        mentioned = (event.entities[slot.role] for slot in self.slots)
-        return tuple(entity for entity in mentioned if isinstance(entity, Actor))
+        mentioned = [event.entities[slot.role] for slot in self.slots]
+        return tuple([entity for entity in mentioned if isinstance(entity, Actor)])
 
 
 @dataclass(frozen=True, slots=True)

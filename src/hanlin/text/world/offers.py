@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
+from itertools import islice
 
 from hanlin.text.world.casting import is_held_out
 from hanlin.text.world.entities import Actor, Entity, Item, Language, Place, phrase
@@ -54,14 +56,15 @@ def choices(request: Request, language: Language, rng: random.Random) -> tuple[s
     """Return the missing fact among others of its kind; none where nothing is missing."""
     if request.missing is None:
         return ()
+    about = [entity for entity in request.about if not isinstance(entity, Place)]
     pool = [
         entity
         for entity in _of_kind(request.missing)
-        if not any(_kept_apart(entity, other) for other in request.about)
+        if not any(_kept_apart(entity, other) for other in about)
     ]
-    words = [_word(entity, language) for entity in rng.sample(pool, len(pool))]
-    others = [word for word in words if word != request.fact][:_OTHERS]
-    found = [request.fact, *others]
+    words = (_word(entity, language) for entity in rng.sample(pool, len(pool)))
+    others = (word for word in words if word != request.fact)
+    found = [request.fact, *islice(others, _OTHERS)]
     rng.shuffle(found)
     return tuple(found)
 
@@ -94,12 +97,13 @@ def _places_with(preposition: str) -> list[Place]:
     return [place for place in PLACES.values() if place.preposition == preposition]
 
 
-def _of_kind(missing: Missing) -> list[Entity]:
+@cache
+def _of_kind(missing: Missing) -> tuple[Entity, ...]:
     if missing == "who":
-        return list(ACTORS.values())
+        return tuple(ACTORS.values())
     if missing == "where":
-        return list(PLACES.values())
-    return [Item(thing) for thing in THINGS.values()]
+        return tuple(PLACES.values())
+    return tuple(Item(thing) for thing in THINGS.values())
 
 
 def _kind(entity: Entity) -> Missing:

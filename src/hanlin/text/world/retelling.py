@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from hanlin.text.world.entities import Entity, Language, Place, noun, phrase
 from hanlin.text.world.grammar import Template, grammar_of
-from hanlin.text.world.tasks import core_events, entities_of, keywords, scene_of
+from hanlin.text.world.tasks import core_events, entities_of, keywords, remembered, scene_of
 
 if TYPE_CHECKING:
     from hanlin.text.world.story import Story
@@ -138,7 +138,7 @@ def _tell(
         mentioned.add(scene)
         lead = _at(scene, language) if framing and way.place_first else ""
         after = _there(scene, language) if framing and not way.place_first else ""
-        front = _topics(lead + grammar.write_sentence(event, template) + after, left)
+        front = _topics(lead + _worded(story, (index, language, template)) + after, left)
         fronted, left = left[:front], left[front:]
         if framing and noun(scene, language) in fronted:
             lead = after = ""
@@ -149,6 +149,13 @@ def _tell(
         left = [name for name in left if name.casefold() not in f"{told}{after}".casefold()]
         topics, before = topics + front, index
     return ("" if language == "zh" else " ").join(sentences), topics
+
+
+@remembered
+def _worded(story: Story, way: tuple[int, Language, Template]) -> str:
+    """Return an event in a wording."""
+    index, language, template = way
+    return grammar_of(language).write_sentence(story.events[index], template)
 
 
 def _topics(text: str, left: Sequence[str]) -> int:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hanlin.config import WorldConfig
+from hanlin.text.aside import aside
 from hanlin.text.facts import with_facts
 from hanlin.text.world import tasks
 from hanlin.text.world.casting import Split, StuckError, cumulative_weights, held_out
@@ -25,6 +27,9 @@ __all__ = ["Story", "generate_story", "write_stories"]
 SECOND_PLOT_SHARE = 0.2
 PLOT_OFFSET, PLOT_EXPONENT = 6.0, 1.25
 _QUESTIONS = 2
+_TAGS: dict[Language, str] = {"zh": "zh-Hans", "en": "en"}
+_FEWEST_ASIDE = 1000
+"""Stories from which on it pays to start a process for each language."""
 SHORT_PLOT = 4
 """A second plot may follow a first one that took at most so many sentences."""
 
@@ -38,10 +43,14 @@ class Story:
     """The events that the summary tells."""
     wording: int
     """Seed of the choice among wordings."""
+    memo: dict[tuple[Any, ...], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was derived before, by what it is (`hanlin.text.world.tasks.remembered`)."""
 
     def text(self, language: Language) -> str:
         """Tell the story: one paragraph, always in the same words."""
-        return grammar_of(language).write(self.events, self.wording)
+        return _text(self, language)
 
     def summary(self, language: Language) -> str:
         """Tell where it happened and what mattered, in one or two sentences."""
@@ -79,6 +88,11 @@ class Story:
         return is_state_dependent(self.events)
 
 
+@tasks.remembered
+def _text(story: Story, language: Language) -> str:
+    return grammar_of(language).write(story.events, story.wording)
+
+
 def generate_story(rng: random.Random, *, split: Split = "train") -> Story:
     """Make up a story.
 
@@ -103,25 +117,37 @@ def generate_story(rng: random.Random, *, split: Split = "train") -> Story:
             return Story(tuple(draft.events), tuple(draft.core), rng.getrandbits(32))
 
 
-def write_stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
+def write_stories(
+    config: WorldConfig, *, processes: int | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield training stories with their language, the languages in turn.
 
     Every language has stories of its own, so that the corpus is not a parallel one. Where the world
-    has facts, each story ends with one.
+    has facts, each story ends with one. Of many stories, each language is written by a process of
+    its own, if there are cores for that (or `processes`); the stories are the same.
     """
-    return with_facts(_stories(config), config)
+    if processes is None and config.stories < _FEWEST_ASIDE:
+        processes = 1
+    return with_facts(_stories(config, processes), config)
 
 
-def _stories(config: WorldConfig) -> Iterator[tuple[str, str]]:
-    tags: dict[Language, str] = {"zh": "zh-Hans", "en": "en"}
-    rngs = {language: random.Random(f"{config.seed}/{language}") for language in config.languages}
+def _stories(config: WorldConfig, processes: int | None) -> Iterator[tuple[str, str]]:
+    languages = tuple(dict.fromkeys(config.languages))
+    jobs = [(_stories_in, (config, language)) for language in languages]
+    with aside(jobs, processes=processes) as streams:
+        for texts in zip(*streams, strict=True):
+            yield from zip(texts, (_TAGS[language] for language in languages), strict=True)
+
+
+def _stories_in(config: WorldConfig, language: Language) -> Iterator[str]:
+    """Yield the stories of one language, which have a seed of their own."""
+    rng = random.Random(f"{config.seed}/{language}")
     for _ in range(config.stories):
-        for language, rng in rngs.items():
-            story = generate_story(rng)
-            text = story.text(language)
-            if config.form == "questions":
-                text += "".join(_asked(story, language, rng))
-            yield text, tags[language]
+        story = generate_story(rng)
+        text = story.text(language)
+        if config.form == "questions":
+            text += "".join(_asked(story, language, rng))
+        yield text
 
 
 def _asked(story: Story, language: Language, rng: random.Random) -> Iterator[str]:

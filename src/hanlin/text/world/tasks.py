@@ -8,9 +8,10 @@ All of it comes from the events, and is said in the words that the story itself 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, get_args
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from hanlin.text.world.entities import (
     COLOURS,
@@ -41,6 +42,7 @@ __all__ = [
     "keywords",
     "picture",
     "questions",
+    "remembered",
     "request",
     "scene",
     "scene_of",
@@ -48,6 +50,8 @@ __all__ = [
 ]
 
 Question = tuple[str, str]
+K = TypeVar("K")
+T = TypeVar("T")
 
 _POSITIONS: dict[str, tuple[str, str]] = {
     "left": ("左边", "on the left"),
@@ -68,6 +72,21 @@ class Figure:
     position: str
 
 
+def remembered(derive: Callable[[Story, K], T]) -> Callable[[Story, K], T]:
+    """Let something be derived once from a story and a language, or the number of an event."""
+
+    @wraps(derive)
+    def look(story: Story, of: K) -> T:
+        key = (derive.__name__, of)
+        if key not in story.memo:
+            story.memo[key] = derive(story, of)
+        found: T = story.memo[key]
+        return found
+
+    return look
+
+
+@remembered
 def summary(story: Story, language: Language) -> str:
     """Tell where it happened and what mattered, in one or two sentences."""
     grammar = grammar_of(language)
@@ -166,6 +185,7 @@ def _opening(place: Place, language: Language) -> str:
     return f"在{where}，" if language == "zh" else f"{where[0].upper()}{where[1:]}, "
 
 
+@remembered
 def scene_of(story: Story, index: int) -> Place:
     """Return where the event of this index happens: its subject's place before it."""
     state = State()
