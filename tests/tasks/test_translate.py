@@ -12,8 +12,8 @@ import pytest
 from hanlin.errors import DataError
 from hanlin.tasks import Record
 from hanlin.tasks.translate import Pair, Translate
-from hanlin.text.world import Story
-from hanlin.tokenizers import Tokenizer
+from hanlin.text.world import Story, split_story
+from hanlin.tokenizers import Tokenizer, train_tokenizer
 
 from .conftest import taught
 
@@ -21,12 +21,20 @@ from .conftest import taught
 def test_the_first_token_names_the_direction_and_the_target_is_learnt(bpe: Tokenizer) -> None:
     for pair, start in (
         (Pair("小猫。", "A cat.", "en"), "<|endoftext|><|zh2en|>小猫。<|target|>"),
-        (Pair("A cat.", "小猫。", "zh"), "<|endoftext|><|en2zh|>A cat.<|target|>"),
+        (Pair("A cat.", "小猫。", "zh"), "<|endoftext|><|en2zh|> A cat.<|target|>"),
     ):
         encoded = Translate().encode(pair, bpe)
         assert bpe.decode(encoded.prompt, skip_control=False) == start
         (answer,) = encoded.answers()
-        assert bpe.decode(answer, skip_control=False) == f"{pair.target}<|endoftext|>"
+        assert bpe.decode(answer, skip_control=False).strip() == f"{pair.target}<|endoftext|>"
+
+
+def test_a_sentence_by_itself_has_the_tokens_that_it_has_in_a_story(stories: list[Story]) -> None:
+    bpe = train_tokenizer("bpe", [story.text("en") for story in stories] * 9, 600)
+    sentences = split_story(stories[0].text("en"), "en")
+    (told,) = Translate().encode(Pair("", " ".join(sentences[:2]), "en"), bpe).answers()
+    (alone,) = Translate().encode(Pair("", sentences[1], "en"), bpe).answers()
+    assert told[-len(alone) :] == alone
 
 
 def test_a_record_gives_both_directions() -> None:

@@ -41,6 +41,7 @@ __all__ = [
     "answer_limit",
     "check_control",
     "greedy",
+    "running_ids",
     "write_answers",
 ]
 
@@ -161,9 +162,20 @@ def write_answers(
     return written
 
 
+def running_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return a text in the tokens that it has in the middle of another.
+
+    There an English word has a space before it, which is a part of its first token. A name that
+    begins an example without one would be other tokens, mostly several, and a spelling of its own
+    to learn. What is written is stripped again.
+    """
+    begins_a_word = text[:1].isascii() and text[:1].isalnum()
+    return tokenizer.encode(f" {text}" if begins_a_word else text)
+
+
 def answer_limit(tokenizer: Tokenizer, references: Iterable[str]) -> int:
     """Return the tokens that an answer may have: half as many again as the longest reference."""
-    longest = max(len(tokenizer.encode(reference)) for reference in references)
+    longest = max(len(running_ids(tokenizer, reference)) for reference in references)
     return longest * 3 // 2 + 8
 
 

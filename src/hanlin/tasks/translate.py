@@ -18,7 +18,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.evaluation import bleu, chrf
-from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
+from hanlin.tasks.base import (
+    Encoded,
+    Measured,
+    Task,
+    answer_limit,
+    running_ids,
+    write_answers,
+)
 from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
@@ -89,7 +96,7 @@ class Translate(Task[Pair]):
 
     def encode(self, example: Pair, tokenizer: Tokenizer) -> Encoded:
         """Return source and target; the target is learnt."""
-        answer = [*tokenizer.encode(example.target), tokenizer.eot_id]
+        answer = [*running_ids(tokenizer, example.target), tokenizer.eot_id]
         return Encoded.of(source_prompt(tokenizer, example.source, example.to), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Pair]) -> Measured:
@@ -123,7 +130,8 @@ class Translate(Task[Pair]):
 def source_prompt(tokenizer: Tokenizer, source: str, to: Side) -> list[int]:
     """Return what stands before a translation."""
     marks = tokenizer.control
-    return [tokenizer.eot_id, marks[_MARKS[to]], *tokenizer.encode(source), marks["<|target|>"]]
+    begun = [tokenizer.eot_id, marks[_MARKS[to]]]
+    return [*begun, *running_ids(tokenizer, source), marks["<|target|>"]]
 
 
 def _world(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:
