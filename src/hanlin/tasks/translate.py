@@ -29,7 +29,7 @@ from hanlin.tasks.base import (
 from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import same_sentences, split_story
+from hanlin.text.world import same_sentences, split_story, wide_sentences
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -43,7 +43,7 @@ _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
 _SENTENCES = 3
-"""Sentences of a story that are learnt by themselves."""
+"""Sentences of a story that are learnt by themselves, and as many about anyone and anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,18 @@ class Translate(Task[Pair]):
         return replace(example, source=change(example.source))
 
     def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
-        """Return some of the story's sentences by themselves, from which words are learnt."""
+        """Return sentences by themselves, of the story and about anyone and anything.
+
+        From the first the words of stories are learnt, from the others those that are rare there.
+        """
         to = _OTHER[language]
         sources, targets = (split_story(story.text(each), each) for each in (language, to))
         places = rng.sample(range(len(sources)), min(_SENTENCES, len(sources)))
-        return [Pair(sources[place], targets[place], to) for place in places]
+        wide = [wide_sentences(rng) for _ in range(_SENTENCES)]
+        return [
+            *(Pair(sources[place], targets[place], to) for place in places),
+            *(Pair(each[language], each[to], to) for each in wide),
+        ]
 
     def language(self, example: Pair) -> str:
         """Return the direction, such as `zh2en`."""
