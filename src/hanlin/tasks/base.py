@@ -42,6 +42,7 @@ __all__ = [
     "check_control",
     "greedy",
     "running_ids",
+    "running_text",
     "write_answers",
 ]
 
@@ -162,15 +163,22 @@ def write_answers(
     return written
 
 
-def running_ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Return a text in the tokens that it has in the middle of another.
+def running_text(text: str) -> str:
+    """Return a text as it stands in the middle of another: an English word after a space.
 
-    There an English word has a space before it, which is a part of its first token. A name that
-    begins an example without one would be other tokens, mostly several, and a spelling of its own
-    to learn. What is written is stripped again.
+    The space is a part of the word's first token. A name that begins an example without one would
+    be other tokens, mostly several: a spelling of its own to learn, and hard to take up later.
+    What is written is stripped again.
+
+    >>> running_text("Ming slept."), running_text("小明睡着了。")
+    (' Ming slept.', '小明睡着了。')
     """
-    begins_a_word = text[:1].isascii() and text[:1].isalnum()
-    return tokenizer.encode(f" {text}" if begins_a_word else text)
+    return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
+
+
+def running_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return a text in the tokens that it has in the middle of another."""
+    return tokenizer.encode(running_text(text))
 
 
 def answer_limit(tokenizer: Tokenizer, references: Iterable[str]) -> int:

@@ -19,7 +19,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
-from hanlin.tasks.base import greedy
+from hanlin.tasks.base import greedy, running_ids
 from hanlin.tasks.turns import read_turn
 from hanlin.text.world import Language, Request, are_choices
 from hanlin.text.world.entities import Place, noun
@@ -41,7 +41,7 @@ def find_offers(
     """Return what is offered behind a turn that said this; nothing where it was never taught."""
     tokenizer = engine.tokenizer
     ends = tokenizer.control.get("<|sep|>"), tokenizer.control.get("<|im_end|>")
-    prompt = [*opened, *tokenizer.encode(said)]
+    prompt = [*opened, *running_ids(tokenizer, said)]
     if None in ends or len(prompt) + 1 >= engine.model.config.context_length:
         return ()
     offer, end = (engine.logprobs([*prompt, id])[-1] for id in ends if id is not None)
