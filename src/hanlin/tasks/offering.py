@@ -32,6 +32,7 @@ __all__ = ["find_offers", "measure_offers"]
 _OFFER_ABOVE = 0.1
 """The probability of offering from which it does: a dialogue in ten that does is enough."""
 _TOKENS = 64
+_BATCH = 32
 _LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
@@ -66,17 +67,34 @@ def measure_offers(
     room = engine.model.config.context_length - 1
     prompts = [[*opened, *_said(ids, separator), separator] for opened, ids in turns]
     kept = [(p, request) for p, request in zip(prompts, requests, strict=True) if len(p) < room]
-    drawn = _drawn(greedy(_TOKENS))
-    fits: dict[str, list[bool]] = {"choices_fit": [], "related_fit": []}
-    for prompt, request in kept:
-        sampling = drawn if request.missing else greedy(_TOKENS)
-        offers = _read(engine, engine.generate(prompt, sampling).ids)
-        if request.missing:
-            choose = any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
-            fits["choices_fit"].append(choose)
-        else:
-            fits["related_fit"].append(_are_related(offers, request))
+    choosing = [(prompt, request) for prompt, request in kept if request.missing]
+    telling = [(prompt, request) for prompt, request in kept if not request.missing]
+    choices = _offer(engine, [prompt for prompt, _ in choosing], _drawn(greedy(_TOKENS)))
+    questions = _offer(engine, [prompt for prompt, _ in telling], greedy(_TOKENS))
+    fits = {
+        "choices_fit": [
+            any(are_choices(offers, request.missing, each) for each in _LANGUAGES)
+            for offers, (_, request) in zip(choices, choosing, strict=True)
+            if request.missing
+        ],
+        "related_fit": [
+            _are_related(offers, request)
+            for offers, (_, request) in zip(questions, telling, strict=True)
+        ],
+    }
     return {name: fmean(found) if found else None for name, found in fits.items()}
+
+
+def _offer(
+    engine: Engine, prompts: Sequence[Sequence[int]], sampling: SamplingConfig
+) -> list[tuple[str, ...]]:
+    """Return what is offered behind each prompt, many written at once."""
+    batches = (prompts[start : start + _BATCH] for start in range(0, len(prompts), _BATCH))
+    return [
+        _read(engine, done.ids)
+        for batch in batches
+        for done in engine.generate_batch(batch, sampling)
+    ]
 
 
 def _drawn(sampling: SamplingConfig) -> SamplingConfig:
