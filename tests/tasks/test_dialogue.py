@@ -13,7 +13,7 @@ from hanlin.tasks.clarifying import measure_requests
 from hanlin.tasks.dialogue import Dialogue
 from hanlin.tasks.turns import Talk, ask_probability, opened_prompt, read_turn, turn_prompt
 from hanlin.text.world import Story
-from hanlin.tokenizers import Tokenizer
+from hanlin.tokenizers import Tokenizer, train_tokenizer
 
 from .conftest import taught
 
@@ -54,6 +54,17 @@ def test_the_prompt_of_a_turn_is_the_beginning_of_the_example(bpe: Tokenizer) ->
         prompt = turn_prompt(bpe, TALK.messages[:turn])
         opened = opened_prompt(bpe, prompt, decision)  # type: ignore[arg-type]
         assert encoded.ids[: len(opened)] == tuple(opened)
+
+
+def test_a_name_is_the_same_token_where_a_message_begins_and_where_a_reply_takes_it_up() -> None:
+    bpe = train_tokenizer("bpe", ["I will wait for Hong and Hong will wait for me."] * 9, 355)
+    name = str(bpe.encode(" Hong"))[1:-1]
+    fact, offers = Message("user", "Hong"), ("Hong", "Ming")
+    talk = Talk((fact, Message("assistant", "I will wait for Hong", offers=offers)), "en")
+    encoded = Dialogue().encode(talk, bpe)
+    assert str(encoded.prompt).count(name) == 1
+    (answer,) = encoded.answers()
+    assert str(answer).count(name) == 2
 
 
 def test_a_user_cannot_spell_a_decision_or_the_end_of_a_turn(bpe: Tokenizer) -> None:

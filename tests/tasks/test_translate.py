@@ -12,8 +12,9 @@ import pytest
 from hanlin.errors import DataError
 from hanlin.tasks import Record
 from hanlin.tasks.translate import Pair, Translate
-from hanlin.text.world import Story
-from hanlin.tokenizers import Tokenizer
+from hanlin.text.world import Story, split_story
+from hanlin.text.world.wording import CONNECTIVES, FRAMES
+from hanlin.tokenizers import Tokenizer, train_tokenizer
 
 from .conftest import taught
 
@@ -21,12 +22,20 @@ from .conftest import taught
 def test_the_first_token_names_the_direction_and_the_target_is_learnt(bpe: Tokenizer) -> None:
     for pair, start in (
         (Pair("小猫。", "A cat.", "en"), "<|endoftext|><|zh2en|>小猫。<|target|>"),
-        (Pair("A cat.", "小猫。", "zh"), "<|endoftext|><|en2zh|>A cat.<|target|>"),
+        (Pair("A cat.", "小猫。", "zh"), "<|endoftext|><|en2zh|> A cat.<|target|>"),
     ):
         encoded = Translate().encode(pair, bpe)
         assert bpe.decode(encoded.prompt, skip_control=False) == start
         (answer,) = encoded.answers()
-        assert bpe.decode(answer, skip_control=False) == f"{pair.target}<|endoftext|>"
+        assert bpe.decode(answer, skip_control=False).strip() == f"{pair.target}<|endoftext|>"
+
+
+def test_a_sentence_by_itself_has_the_tokens_that_it_has_in_a_story(stories: list[Story]) -> None:
+    bpe = train_tokenizer("bpe", [story.text("en") for story in stories] * 9, 600)
+    sentences = split_story(stories[0].text("en"), "en")
+    (told,) = Translate().encode(Pair("", " ".join(sentences[:2]), "en"), bpe).answers()
+    (alone,) = Translate().encode(Pair("", sentences[1], "en"), bpe).answers()
+    assert told[-len(alone) :] == alone
 
 
 def test_a_record_gives_both_directions() -> None:
@@ -57,8 +66,9 @@ def test_the_same_events_in_other_words_are_equivalent_but_not_exact(
     story = stories[0]
     reworded = next(
         text
-        for wording in range(50)
+        for wording in range(5000)
         if (text := replace(story, wording=wording).text("en")) != story.text("en")
+        and _beginnings(text) == _beginnings(story.text("en"))
     )
     pair = Pair(story.text("zh"), story.text("en"), "en", "story")
     figures = Translate().measure(parrot(lambda _: reworded), [pair]).figures
@@ -68,14 +78,24 @@ def test_the_same_events_in_other_words_are_equivalent_but_not_exact(
     assert other["stories"]["right"] == 0
 
 
-def test_sentences_of_a_story_are_drilled_with_those_of_its_translation(
-    stories: list[Story],
-) -> None:
+def _beginnings(text: str) -> list[str]:
+    """Return what each sentence begins with that is no event."""
+    known = [*CONNECTIVES["en"], *FRAMES["opening"]["en"], *FRAMES["ending"]["en"]]
+    return [
+        next((each for each in known if sentence.startswith(each)), "")
+        for sentence in split_story(text, "en")
+    ]
+
+
+def test_sentences_of_a_story_and_about_anyone_are_drilled(stories: list[Story]) -> None:
     for story in stories:
-        for pair in Translate().drill(story, "zh", random.Random(1)):
-            assert pair.source in story.text("zh")
-            assert pair.target in story.text("en")
-            assert pair.kind is None
+        pairs = Translate().drill(story, "zh", random.Random(1))
+        told = [
+            pair.source in story.text("zh") and pair.target in story.text("en") for pair in pairs
+        ]
+        assert sum(told) >= len(pairs) // 2
+        assert not all(told)
+        assert all(pair.kind is None for pair in pairs)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,16 @@ def test_sentences_are_judged_one_by_one(text: str, right: list[bool]) -> None:
     assert same_sentences(text, reference, "en", story=False) == right
 
 
+def test_another_time_of_day_or_connective_is_another_sentence() -> None:
+    reference = (
+        "One day, Ming came to the park. Later, Ming saw a cat. And so Ming went home happily."
+    )
+    for wrong, place in (("One evening,", 0), ("Then", 1), ("In the end,", 2)):
+        right = ("One day,", "Later,", "And so")[place]
+        judged = same_sentences(reference.replace(right, wrong), reference, "en", story=True)
+        assert judged == [n != place for n in range(3)]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_choices_hold_the_missing_fact_and_related_questions_speak_of_the_request(
     language: Language,

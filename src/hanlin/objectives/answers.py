@@ -74,8 +74,14 @@ class Answers:
         assert isinstance(model, _SegmentedModel)  # a decoder
         tokens, weights = prepared.tokens, _weights(prepared)
         hidden = model.hidden(tokens.inputs, segment_ids=prepared.segment_ids).flatten(0, 1)
-        cross_entropy = fused_cross_entropy if self._fused else plain_cross_entropy
-        total = cross_entropy(hidden, head, tokens.targets.flatten(), weights=weights.flatten())
+        targets, flat = tokens.targets.flatten(), weights.flatten()
+        if not self._fused:
+            total = plain_cross_entropy(hidden, head, targets, weights=flat)
+            return Loss(total, weights.sum(), {})
+        # What is only read is most of a row; its logits would be computed to weigh nothing.
+        learnt = flat.nonzero().squeeze(1)
+        hidden = hidden.index_select(0, learnt)
+        total = fused_cross_entropy(hidden, head, targets[learnt], weights=flat[learnt])
         return Loss(total, weights.sum(), {})
 
     def movable(self, prepared: AnswerBatch) -> list[Movable]:

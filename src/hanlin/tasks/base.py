@@ -41,6 +41,8 @@ __all__ = [
     "answer_limit",
     "check_control",
     "greedy",
+    "running_ids",
+    "running_text",
     "write_answers",
 ]
 
@@ -157,9 +159,27 @@ def write_answers(
     return written
 
 
+def running_text(text: str) -> str:
+    """Return a text as it stands in the middle of another: an English word after a space.
+
+    The space is a part of the word's first token. A name that begins an example without one would
+    be other tokens, mostly several: a spelling of its own to learn, and hard to take up later.
+    What is written is stripped again.
+
+    >>> running_text("Ming slept."), running_text("小明睡着了。")
+    (' Ming slept.', '小明睡着了。')
+    """
+    return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
+
+
+def running_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return a text in the tokens that it has in the middle of another."""
+    return tokenizer.encode(running_text(text))
+
+
 def answer_limit(tokenizer: Tokenizer, references: Iterable[str]) -> int:
     """Return the tokens that an answer may have: half as many again as the longest reference."""
-    longest = max(len(tokenizer.encode(reference)) for reference in references)
+    longest = max(len(running_ids(tokenizer, reference)) for reference in references)
     return longest * 3 // 2 + 8
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hanlin.config import SamplingConfig
-from hanlin.tasks.base import greedy
+from hanlin.tasks.base import greedy, running_ids
 from hanlin.tasks.keywords import find_keywords, keep_present
 from hanlin.tasks.parts import split_document
 
@@ -68,7 +68,7 @@ def split_for(engine: Engine, document: str) -> list[str]:
     most = context - min(PLAN_TOKENS, context // 4) - context // 4 - 2
 
     def length(text: str) -> int:
-        return len(engine.tokenizer.encode(text))
+        return len(running_ids(engine.tokenizer, text))
 
     parts = [part.strip() for part in split_document(document, most, length)]
     return [part for part in parts if part]
@@ -93,7 +93,7 @@ def write_summary(
 
 def document_ids(tokenizer: Tokenizer, document: str) -> list[int]:
     """Return what stands before a plan."""
-    return [tokenizer.eot_id, *tokenizer.encode(document), tokenizer.control["<|keywords|>"]]
+    return [tokenizer.eot_id, *running_ids(tokenizer, document), tokenizer.control["<|keywords|>"]]
 
 
 def plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
@@ -101,9 +101,7 @@ def plan_ids(tokenizer: Tokenizer, keywords: Sequence[str]) -> list[int]:
     ids: list[int] = []
     for number, word in enumerate(keywords):
         ids += [tokenizer.control["<|sep|>"]] if number else []
-        # In a sentence an English word has a space before it, which is a part of its first token.
-        # Only so is it the same token that the document has, and not another spelling to learn.
-        ids += tokenizer.encode(f" {word}" if word.isascii() else word)
+        ids += running_ids(tokenizer, word)  # the tokens that the document has
     return [*ids, tokenizer.control["<|summary|>"]]
 
 

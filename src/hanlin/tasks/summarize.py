@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hanlin.tasks.base import Encoded, Measured, Task
+from hanlin.tasks.base import Encoded, Measured, Task, running_ids
 from hanlin.tasks.keywords import keep_present, shared_keywords
 from hanlin.tasks.languages import known_language
 from hanlin.tasks.plans import Abstract, document_ids, plan_ids
@@ -78,7 +78,7 @@ class Summarize(Task[Abstract]):
         """Return document, keywords and summary; the keywords are learnt unless they are given."""
         document = document_ids(tokenizer, example.document)
         plan = plan_ids(tokenizer, example.keywords)
-        summary = [*tokenizer.encode(example.summary), tokenizer.eot_id]
+        summary = [*running_ids(tokenizer, example.summary), tokenizer.eot_id]
         if example.given:
             return Encoded.of([*document, *plan], summary)
         return Encoded.of(document, [*plan, *summary])

@@ -18,11 +18,18 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from hanlin.evaluation import bleu, chrf
-from hanlin.tasks.base import Encoded, Measured, Task, answer_limit, write_answers
+from hanlin.tasks.base import (
+    Encoded,
+    Measured,
+    Task,
+    answer_limit,
+    running_ids,
+    write_answers,
+)
 from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import same_sentences, split_story
+from hanlin.text.world import same_sentences, split_story, wide_sentences
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -36,7 +43,7 @@ _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
 _SENTENCES = 3
-"""Sentences of a story that are learnt by themselves."""
+"""Sentences of a story that are learnt by themselves, and as many about anyone and anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,18 @@ class Translate(Task[Pair]):
         return replace(example, source=change(example.source))
 
     def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
-        """Return some of the story's sentences by themselves, from which words are learnt."""
+        """Return sentences by themselves, of the story and about anyone and anything.
+
+        From the first the words of stories are learnt, from the others those that are rare there.
+        """
         to = _OTHER[language]
         sources, targets = (split_story(story.text(each), each) for each in (language, to))
         places = rng.sample(range(len(sources)), min(_SENTENCES, len(sources)))
-        return [Pair(sources[place], targets[place], to) for place in places]
+        wide = [wide_sentences(rng) for _ in range(_SENTENCES)]
+        return [
+            *(Pair(sources[place], targets[place], to) for place in places),
+            *(Pair(each[language], each[to], to) for each in wide),
+        ]
 
     def language(self, example: Pair) -> str:
         """Return the direction, such as `zh2en`."""
@@ -89,7 +103,7 @@ class Translate(Task[Pair]):
 
     def encode(self, example: Pair, tokenizer: Tokenizer) -> Encoded:
         """Return source and target; the target is learnt."""
-        answer = [*tokenizer.encode(example.target), tokenizer.eot_id]
+        answer = [*running_ids(tokenizer, example.target), tokenizer.eot_id]
         return Encoded.of(source_prompt(tokenizer, example.source, example.to), answer)
 
     def measure(self, engine: Engine, examples: Sequence[Pair]) -> Measured:
@@ -123,7 +137,8 @@ class Translate(Task[Pair]):
 def source_prompt(tokenizer: Tokenizer, source: str, to: Side) -> list[int]:
     """Return what stands before a translation."""
     marks = tokenizer.control
-    return [tokenizer.eot_id, marks[_MARKS[to]], *tokenizer.encode(source), marks["<|target|>"]]
+    begun = [tokenizer.eot_id, marks[_MARKS[to]]]
+    return [*begun, *running_ids(tokenizer, source), marks["<|target|>"]]
 
 
 def _world(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hanlin.tasks.base import running_text
 from hanlin.tasks.sources import Decision, Message
 from hanlin.tokenizers.chat import apply_chat_template
 
@@ -53,11 +54,15 @@ class Talk:
 
 
 def shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return messages as the chat template reads them, decisions and offers with them."""
+    """Return messages as the chat template reads them, decisions and offers with them.
+
+    A name is the same token where it begins a message and where a reply takes it up.
+    """
     table: list[dict[str, Any]] = []
     for message in messages:
-        own = {"opening": _OPENINGS[message.decision], "offers": message.offers}
-        said = {"role": message.role, "content": message.content}
+        offers = tuple(map(running_text, message.offers))
+        own = {"opening": _OPENINGS[message.decision], "offers": offers}
+        said = {"role": message.role, "content": running_text(message.content)}
         table.append({**said, **(own if message.role == "assistant" else {})})
     return table
 

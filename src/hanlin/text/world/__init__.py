@@ -17,6 +17,7 @@ from hanlin.text.world.retelling import edit_keywords, event_wordings, retell
 from hanlin.text.world.state import Event
 from hanlin.text.world.story import Story, generate_story, write_stories
 from hanlin.text.world.tasks import Figure, Request
+from hanlin.text.world.wide import wide_sentences
 
 __all__ = [
     "MUTATIONS",
@@ -41,5 +42,6 @@ __all__ = [
     "same_sentences",
     "split_story",
     "wide_request",
+    "wide_sentences",
     "write_stories",
 ]

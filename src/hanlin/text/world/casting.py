@@ -19,7 +19,15 @@ from hanlin.text.world.entities import Actor, Item, Place, Thing
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.state import Event
 
-__all__ = ["Casting", "Split", "StuckError", "cumulative_weights", "held_out", "is_held_out"]
+__all__ = [
+    "Casting",
+    "Split",
+    "StuckError",
+    "cumulative_weights",
+    "dress",
+    "held_out",
+    "is_held_out",
+]
 
 Split = Literal["train", "heldout"]
 T = TypeVar("T")
@@ -61,6 +69,18 @@ def held_out(events: Sequence[Event]) -> tuple[tuple[str, str], ...]:
     return tuple((actor, x) for actor in actors for x in things if is_held_out(actor, x))
 
 
+def dress(thing: Thing, rng: random.Random) -> Item:
+    """Say how a thing looks in one story, and how many there are of it."""
+    numbered = "many" in thing.traits and rng.random() < NUMBER_SHARE
+    count = rng.randint(2, 5) if numbered else 1
+    look = rng.random()
+    if look < COLOUR_SHARE and thing.colours:
+        return Item(thing, colour=rng.choice(thing.colours), count=count)
+    if look > 1 - SIZE_SHARE and "drink" not in thing.traits:
+        return Item(thing, size=rng.choice(("big", "small")), count=count)
+    return Item(thing, count=count)
+
+
 class Casting:
     """Draws the actors, things and places of one story."""
 
@@ -88,7 +108,7 @@ class Casting:
         for thing in self._draw(_things_with(trait)):
             if thing not in self.things and self._may_meet(self.actors, [thing]):
                 self.things.append(thing)
-                return self._dress(thing)
+                return dress(thing, self._rng)
         raise StuckError("no thing fits")
 
     def place(self, trait: str, *, other_than: str = "") -> Place:
@@ -104,17 +124,6 @@ class Casting:
         if not self.actors or self._rng.random() >= CONTRAST_SHARE:
             return ""
         return "person" if "animal" in self.actors[0].traits else "animal"
-
-    def _dress(self, thing: Thing) -> Item:
-        rng = self._rng
-        numbered = "many" in thing.traits and rng.random() < NUMBER_SHARE
-        count = rng.randint(2, 5) if numbered else 1
-        look = rng.random()
-        if look < COLOUR_SHARE and thing.colours:
-            return Item(thing, colour=rng.choice(thing.colours), count=count)
-        if look > 1 - SIZE_SHARE and "drink" not in thing.traits:
-            return Item(thing, size=rng.choice(("big", "small")), count=count)
-        return Item(thing, count=count)
 
     def _draw(self, pool: Sequence[T]) -> Iterator[T]:
         """Yield from a pool at random, with repeats, for as long as it is worth trying."""

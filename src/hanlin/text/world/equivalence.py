@@ -1,8 +1,8 @@
 """Whether two tellings say the same, sentence by sentence: the same events of the same entities.
 
 A sentence is right if it is word for word that of the reference, or if both are read as one event,
-colours and counts included. Where a sentence begins with what is no event, such as `In the park,`,
-that beginning must be the same.
+colours and counts included. Where a sentence begins with what is no event, such as `In the park,`
+or `One evening,`, that beginning must be the same.
 
     python -m hanlin.text.world --seed 3
 """
@@ -69,7 +69,7 @@ def _read(grammar: Grammar, sentences: Sequence[str], story: bool) -> list[_Told
         if story and index in (0, len(sentences) - 1):
             kind = "ending" if index else "opening"
         lead, reading = _read_one(grammar, sentence, kind, actors, cast)
-        told.append((lead, reading.event) if reading else None)
+        told.append((lead + reading.frame, reading.event) if reading else None)
         actors = reading.actors if reading else ()
         cast += actors
     return told

@@ -14,7 +14,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from hanlin.text.world.actions import ACTIONS, Action, Kind, Role
@@ -78,6 +78,8 @@ class Reading:
     event: Event
     actors: tuple[Actor, ...]
     unclear: str = ""
+    frame: str = ""
+    """What stands before the event: a time of day, a connective."""
 
 
 def antecedent(pronoun: str, actors: Sequence[Actor], cast: Sequence[Actor] = ()) -> Actor | None:
@@ -187,7 +189,7 @@ class Grammar:
             for template in candidates:
                 reading = self._match(template, found, (actors, cast), capital=not frame)
                 if reading and (not strict or _fits(template.action, reading.event)):
-                    return reading
+                    return replace(reading, frame=frame)
         return None
 
     def _match(
