@@ -151,7 +151,8 @@ async def prepare_chat(service: Service, request: ChatRequest) -> ChatAnswer:
         for row in range(request.n or 1)
     ]
     texts = await service.submit(asked, param=constraint_of(request))
-    frame = Frame("chatcmpl", "chat.completion", served.name)
+    kind = "chat.completion.chunk" if request.stream else "chat.completion"
+    frame = Frame("chatcmpl", kind, served.name)
     return ChatAnswer(service, request, prompt, decision, dialogue.left_out, sampling, frame, texts)
 
 

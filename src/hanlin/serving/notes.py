@@ -22,13 +22,30 @@ _LEAST = -9999.0
 """What stands for minus infinity, which JSON cannot say."""
 
 
+class _Places:
+    """Where tokens stand in a text, counted in characters."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._characters = 0
+
+    def place(self, data: bytes) -> int:
+        """Return the number of the character that the next token begins or goes on with."""
+        if data and data[0] & 0xC0 != 0x80:  # it goes on with none, so one left open is broken
+            self._characters += len(self._decoder.decode(b"", final=True))
+        found = self._characters
+        self._characters += len(self._decoder.decode(data))
+        return found
+
+
 class Noted:
     """The notes of one text, handed out as far as its characters are."""
 
     def __init__(self) -> None:
         """Begin before the first token."""
+        self._places = _Places()
+        self._next: int | None = None
         self._given = 0
-        self._bytes = 0
         self._sent = 0
 
     def take(
@@ -39,11 +56,15 @@ class Noted:
         A token is due once a character that it begins or goes on with was handed out, so that what
         a stop string cut off has no notes; `ended` says that nothing was cut off.
         """
-        self._sent += len(piece.encode())
+        self._sent += len(piece)
         first = self._given
-        while self._given < len(notes) and (ended or self._bytes < self._sent):
-            self._bytes += len(notes[self._given].bytes)
+        while self._given < len(notes):
+            if self._next is None:
+                self._next = self._places.place(bytes(notes[self._given].bytes))
+            if not ended and self._next >= self._sent:
+                break
             self._given += 1
+            self._next = None
         return list(notes[first : self._given])
 
 
@@ -64,8 +85,7 @@ class CompletionNotes:
 
     def __init__(self) -> None:
         """Begin at the start of a text."""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._characters = 0
+        self._places = _Places()
 
     def show(self, notes: Sequence[TokenLogprob | bytes]) -> dict[str, Any]:
         """Return notes that follow those before as the field `logprobs`.
@@ -85,8 +105,7 @@ class CompletionNotes:
             shown["tokens"].append(shown_token(data))
             shown["token_logprobs"].append(known and finite(known.logprob))
             shown["top_logprobs"].append(top)
-            shown["text_offset"].append(self._characters)
-            self._characters += len(self._decoder.decode(data))
+            shown["text_offset"].append(self._places.place(data))
         return dict(shown)
 
 

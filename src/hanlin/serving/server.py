@@ -105,13 +105,8 @@ def run_server(
         HanlinError: the model could not be loaded, or the engine failed for good.
     """
     service, server = _build(config, access)
-
-    def load_and_tell() -> Served:
-        served = load()
-        on_ready()
-        return served
-
-    service.start(load_and_tell)
+    service.on_ready = on_ready
+    service.start(load)
     server.run([sock])
     if service.error is not None:
         if isinstance(service.error, HanlinError):

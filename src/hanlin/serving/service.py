@@ -47,6 +47,8 @@ class Service:
         self._worker: BatchWorker | None = None
         self.on_failed: Callable[[], None] = lambda: None
         """Called where nothing can go on."""
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called once the model can be asked."""
         self._mending = threading.Lock()
         self._live: dict[Text, BatchWorker | None] = {}
         self._alone: dict[Text, BatchWorker] = {}
@@ -130,6 +132,7 @@ class Service:
         self._served = served
         if self.state == "loading":
             self.state = "ready"
+            self.on_ready()
 
     def _new_worker(self, served: Served) -> BatchWorker:
         return BatchWorker(Scheduler(served.writer, self.config.batching))
