@@ -265,3 +265,25 @@ def test_a_port_that_is_taken_is_said(folders: dict[str, Path], capsys) -> None:
         port = str(taken.getsockname()[1])
         assert main(["serve", str(folders["plain"]), "--port", port]) == 2
     assert f"port {port}" in capsys.readouterr().err
+
+
+def test_the_load_of_this_machine_is_measured(folders: dict[str, Path], capsys) -> None:
+    from hanlin.cli import main
+
+    arguments = [
+        "--requests",
+        "5",
+        "--at-once",
+        "2",
+        "--prompt-tokens",
+        "6",
+        "--max-tokens",
+        "4",
+        "--json",
+    ]
+    assert main(["bench", "serve", str(folders["plain"]), *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["answered"] == 5 and found["refused"] == found["failed"] == 0
+    assert found["tokens_per_second"] == pytest.approx(20 / found["seconds"], rel=0.05)
+    assert 0 < found["first_token_p50"] <= found["first_token_p99"] <= found["answer_p99"]
+    assert main(["bench", "serve", str(folders["plain"]), "--prompt-tokens", "90"]) == 2

@@ -46,7 +46,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Look and measure": {
         "runs": "list, show and report runs",
-        "bench": "measure training, decoding and data preparation",
+        "bench": "measure training, decoding, serving and data preparation",
         "doctor": "what this machine has, and what is missing",
     },
 }

@@ -231,4 +231,4 @@ async def _decide(service: Service, request: ChatRequest, prompt: list[int]) -> 
 
 
 if __name__ == "__main__":
-    print(ChatRequest(messages=[{"role": "user", "content": "你好"}]).messages[0].text)
+    print(ChatRequest(messages=[Turn(role="user", content="你好")]).messages[0].text)

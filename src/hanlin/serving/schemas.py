@@ -109,23 +109,23 @@ class SamplingRequest(_Body):
     """How a text is drawn; what is left out is as the model proposes."""
 
     model: str | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=-1)
-    min_p: float | None = Field(None, ge=0, le=1)
-    typical_p: float | None = Field(None, gt=0, le=1)
-    repetition_penalty: float | None = Field(None, gt=0, le=10)
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    dry_multiplier: float | None = Field(None, ge=0, le=10)
-    no_repeat_ngram: int | None = Field(None, ge=0, le=100)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=-1)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    typical_p: float | None = Field(default=None, gt=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    dry_multiplier: float | None = Field(default=None, ge=0, le=10)
+    no_repeat_ngram: int | None = Field(default=None, ge=0, le=100)
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     banned: Annotated[list[Text], Field(max_length=64)] | None = None
     forced: Annotated[list[Text], Field(max_length=16)] | None = None
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63 - 1024)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63 - 1024)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     ignore_eos: bool | None = None
-    n: int | None = Field(None, ge=1, le=128)
+    n: int | None = Field(default=None, ge=1, le=128)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
@@ -143,11 +143,11 @@ class CompletionRequest(SamplingRequest):
     """The body of `POST /v1/completions`."""
 
     prompt: str | list[str] | list[int] | list[list[int]] | None = None
-    max_tokens: int | None = Field(None, ge=0)
-    best_of: int | None = Field(None, ge=1, le=128)
+    max_tokens: int | None = Field(default=None, ge=0)
+    best_of: int | None = Field(default=None, ge=1, le=128)
     echo: bool | None = None
     suffix: str | None = None
-    logprobs: int | None = Field(None, ge=0, le=20)
+    logprobs: int | None = Field(default=None, ge=0, le=20)
 
 
 class Part(_Exact):
@@ -179,16 +179,16 @@ class ChatRequest(SamplingRequest):
     """The body of `POST /v1/chat/completions`."""
 
     messages: Annotated[list[Turn], Field(min_length=1)]
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=20)
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
     tools: list[JsonValue] | None = None
     tool_choice: JsonValue = None
     functions: list[JsonValue] | None = None
     function_call: JsonValue = None
     modalities: list[Literal["text"]] | None = None
-    ask_above: float | None = Field(None, gt=0, lt=1)
+    ask_above: float | None = Field(default=None, gt=0, lt=1)
     """The probability of asking back from which the model does."""
     offer: bool | None = None
     """Whether the answer says what the model offers behind its turn."""

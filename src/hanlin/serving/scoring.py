@@ -27,7 +27,8 @@ def note_prompt(engine: Engine, ids: Sequence[int], count: int) -> list[TokenLog
     hidden, targets = engine.model.hidden(tokens[:, :-1])[0], tokens[0, 1:]  # (T - 1, C), (T - 1,)
     size = engine.vocabulary.size
     notes: list[TokenLogprob] = []
-    for rows, wanted in zip(hidden.split(_ROWS), targets.split(_ROWS), strict=True):
+    hidden_parts, target_parts = torch.split(hidden, _ROWS), torch.split(targets, _ROWS)
+    for rows, wanted in zip(hidden_parts, target_parts, strict=True):
         notes += note_logprobs(engine.model.head(rows)[:, :size], wanted, count, engine.vocabulary)
     return notes
 
