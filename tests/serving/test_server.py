@@ -220,6 +220,64 @@ def test_stopping_ends_streams_with_a_last_event_and_refuses_what_comes(running,
     assert lines[-1] == "data: [DONE]"
 
 
+def test_stopping_lets_a_stream_finish_that_needs_no_longer(running, slow):
+    server = running(shutdown_seconds=30.0)
+    response = post(server.url, {**LONG, "max_tokens": 6, "stream": True})
+    eventually(lambda: server.service.statistics().running == 1)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    eventually(lambda: server.service.state == "stopping")
+    slow.set()
+    lines = response.read().decode().strip().split("\n\n")
+    stopping.join()
+    assert json.loads(lines[-2][6:])["choices"][0]["finish_reason"] == "length"
+    assert lines[-1] == "data: [DONE]"
+
+
+def test_more_than_it_can_take_is_refused_and_the_rest_answered(running):
+    room = BatchingConfig(max_running=2, max_waiting=2, step_tokens=16, block_tokens=4)
+    server = running(batching=room)
+    body = {**LONG, "max_tokens": 10, "seed": 1}
+    found: list[tuple[int, bytes]] = []
+
+    def ask() -> None:
+        for _ in range(3):
+            response = post(server.url, body)
+            found.append((response.status, response.read()))
+
+    threads = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {status for status, _ in found} <= {200, 429} and len(found) == 30
+    texts = {json.loads(raw)["choices"][0]["text"] for status, raw in found if status == 200}
+    assert len(texts) == 1
+    counts = server.service.statistics()
+    assert (counts.waiting, counts.running, counts.blocks_held) == (0, 0, 0)
+
+
+def test_a_reader_who_takes_nothing_is_let_go():
+    import asyncio
+
+    from hanlin.serving.streaming import EventStream
+
+    gone: list[bool] = []
+
+    async def endless() -> Any:
+        while True:
+            yield {"text": "a"}
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    stream = EventStream(
+        endless(), [], ping_seconds=9, write_seconds=0.05, on_gone=lambda: gone.append(True)
+    )
+    asyncio.run(stream({"type": "http"}, never, never))
+    assert gone == [True]
+
+
 def test_a_text_ends_when_its_time_is_over(running, slow):
     server = running(request_seconds=0.15)
     found = json.loads(post(server.url, LONG).read())["choices"][0]

@@ -158,7 +158,7 @@ async def _answer(
 
 def _add_tokens(app: FastAPI, service: Service) -> None:
     @app.post("/tokenize")
-    async def tokenize(body: Annotated[TokenizeRequest, Body()]) -> dict[str, Any]:
+    def tokenize(body: Annotated[TokenizeRequest, Body()]) -> dict[str, Any]:
         served = service.served
         served.check_name(body.model)
         body.check_unknown()
@@ -169,7 +169,7 @@ def _add_tokens(app: FastAPI, service: Service) -> None:
         return {"tokens": ids, "pieces": pieces, **length}
 
     @app.post("/detokenize")
-    async def detokenize(body: Annotated[DetokenizeRequest, Body()]) -> dict[str, Any]:
+    def detokenize(body: Annotated[DetokenizeRequest, Body()]) -> dict[str, Any]:
         served = service.served
         served.check_name(body.model)
         body.check_unknown()

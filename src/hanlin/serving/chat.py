@@ -132,7 +132,8 @@ async def prepare_chat(service: Service, request: ChatRequest) -> ChatAnswer:
     """
     served = service.served
     _check(service, request)
-    dialogue = served.dialogue(_messages(request), may_drop=bool(request.drop_old_turns))
+    turns, may_drop = _messages(request), bool(request.drop_old_turns)
+    dialogue = await asyncio.to_thread(served.dialogue, turns, may_drop=may_drop)
     served.check_room([*dialogue.prompt, 0] if served.decides else dialogue.prompt, "messages")
     logprobs = (request.top_logprobs or 0) if request.logprobs else None
     sampling = sampling_of(

@@ -143,7 +143,7 @@ async def prepare_completion(service: Service, request: CompletionRequest) -> Co
     """
     served = service.served
     drawn = _check(service, request)
-    given = _given(served, request)
+    given = await asyncio.to_thread(_given, served, request)
     if drawn * len(given) > service.config.max_texts:
         raise ApiError(
             400,

@@ -77,7 +77,7 @@ def describe_invalid(errors: list[dict[str, Any]], body: Any) -> ApiError:
         return ApiError(400, f"The body is not JSON: {reason}.", code="invalid_json")
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     found = first.get("input")
-    shown = f" It is {found!r}." if isinstance(found, int | float) else ""
+    shown = f" It is {found!r:.40}." if isinstance(found, int | float) else ""
     if first["type"] == "missing":
         return ApiError(400, f"The field {param!r} is missing.", param=param)
     where = f"The field {param!r}" if param else "The body"

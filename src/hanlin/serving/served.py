@@ -5,6 +5,7 @@ python -m hanlin.serving.served FOLDER
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +104,16 @@ class Served:
     def describe(self) -> dict[str, Any]:
         """Return the model as `/v1/models` lists it."""
         proposed = self.model.proposed.model_dump()
-        shown = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+        shown = (
+            "max_tokens",
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "presence_penalty",
+            "frequency_penalty",
+        )
         own = {
             "chat": not self.refusal_to_chat,
             "why_no_chat": self.refusal_to_chat or None,
@@ -148,12 +158,11 @@ class Served:
         system = [turn for turn in turns[:1] if turn.role == "system"]
         rest = list(turns[len(system) :])
         starts = [n for n, turn in enumerate(rest) if turn.role == "user"] if may_drop else [0]
-        prompt: list[int] = []
-        for start in starts:
-            prompt = self._write([*system, *rest[start:]])
-            if len(prompt) <= room:
-                return Dialogue(prompt, start)
-        return Dialogue(prompt, starts[-1])
+        # The later the start, the shorter the prompt: halving finds the first that fits.
+        first = bisect.bisect_left(
+            starts[:-1], True, key=lambda start: len(self._write([*system, *rest[start:]])) <= room
+        )
+        return Dialogue(self._write([*system, *rest[starts[first] :]]), starts[first])
 
     def _write(self, turns: Sequence[Message]) -> list[int]:
         tokenizer = self.model.tokenizer

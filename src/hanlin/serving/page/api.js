@@ -45,6 +45,9 @@ function askForKey() {
   });
 }
 
+/** Whether this server asked for a key. */
+export const needsKey = () => sessionStorage.getItem(KEPT) !== null;
+
 /** Return the model that is served; waits while it is being loaded. */
 export async function findModel(onWait) {
   for (;;) {

@@ -70,7 +70,7 @@ class Desk {
   busy(on) {
     for (const name of ["chat-stop", "write-stop"]) byId(name).hidden = !on;
     for (const name of ["send", "go-on"]) byId(name).hidden = on;
-    for (const name of ["new-talk", "mode-chat", "mode-write"]) byId(name).disabled = on || byId(name).dataset.never === "true";
+    for (const name of ["new-talk", "mode-chat", "mode-write"]) byId(name).disabled = on;
   }
 
   /** Say how fast a text comes, and how much of the context it takes. */
@@ -155,13 +155,12 @@ async function start() {
     desk.list();
   });
   for (const mode of ["chat", "write"]) {
-    byId(`mode-${mode}`).addEventListener("click", () => desk.talk.mode !== mode && desk.open(mode));
+    byId(`mode-${mode}`).addEventListener("click", () => {
+      if (mode === "chat" && !model.hanlin.chat) desk.tell(model.hanlin.why_no_chat);
+      else if (desk.talk.mode !== mode) desk.open(mode);
+    });
   }
-  if (!model.hanlin.chat) {
-    byId("mode-chat").disabled = true;
-    byId("mode-chat").dataset.never = "true";
-    byId("mode-chat").title = model.hanlin.why_no_chat;
-  }
+  byId("mode-chat").setAttribute("aria-disabled", String(!model.hanlin.chat));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     hideCard();
