@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
 
+import hanlin
 from hanlin.config import SamplingConfig
+from hanlin.serving import Served
 from hanlin.tasks import Message
 from hanlin.tasks.turns import ask_probability, opened_prompt, turn_prompt
+from hanlin.tokenizers.chat import apply_chat_template
 
 PATH = "/v1/chat/completions"
 SAID = [{"role": "user", "content": "小猫"}]
@@ -178,3 +182,20 @@ def test_what_cannot_be_is_refused_by_name(serve, body, param):
     error = response.json()["error"]
     assert response.status_code == 400, error
     assert error["param"] == param or (param is None and error["param"].startswith("messages[0]"))
+
+
+def test_a_folder_from_elsewhere_chats_by_its_own_template(folders, tmp_path, serve):
+    place = shutil.copytree(folders["plain"], tmp_path / "foreign")
+    path = place / "tokenizer_config.json"
+    settings = json.loads(path.read_text("utf-8"))
+    del settings["hanlin"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    served = Served(hanlin.load(place, device="cpu"), "foreign", 1)
+    assert served.is_foreign and not served.decides
+    client = serve("plain")
+    client.service._served = served
+    found = ask(client, messages=[{"role": "developer", "content": "a"}, *SAID], max_tokens=2)
+    wanted = [{"role": "system", "content": "a"}, *SAID]
+    ids, _ = apply_chat_template(served.model.tokenizer, wanted, add_generation_prompt=True)
+    assert found["usage"]["prompt_tokens"] == len(ids)
+    assert "decision" not in found["choices"][0]["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -345,3 +346,12 @@ def test_the_load_of_this_machine_is_measured(folders: dict[str, Path], capsys) 
     assert found["tokens_per_second"] == pytest.approx(20 / found["seconds"], rel=0.05)
     assert 0 < found["first_token_p50"] <= found["first_token_p99"] <= found["answer_p99"]
     assert main(["bench", "serve", str(folders["plain"]), "--prompt-tokens", "90"]) == 2
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_verb(folders, tmp_path, capsys) -> None:
+    from hanlin.cli import main
+
+    broken = shutil.copytree(folders["plain"], tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"nothing")
+    assert main(["serve", str(broken), "--port", "0", "--device", "cpu"]) == 2
+    assert "model.safetensors" in capsys.readouterr().err

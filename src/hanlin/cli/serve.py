@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,7 +77,6 @@ def main(arguments: Sequence[str]) -> int:
     folder = api.find_release(options.model)
     name = options.name or _name(options.model)
     access = Access(keys, tuple(map(str.lower, options.allow_host)), options.allow_origin)
-    _log_to_standard_error()
     sock = listen(options.host, options.port)
     url = _url(options.host, sock.getsockname()[1])
     if options.api_key_file and options.api_key_file.stat().st_mode & 0o077:
@@ -93,7 +93,8 @@ def main(arguments: Sequence[str]) -> int:
         show(options, {"url": url, "model": name}, "")
         say(f"ready: the page is {url}/ and the API {url}/v1, model {name}; Ctrl-C stops")
 
-    run_server(load, config, access, sock, on_ready=tell)
+    with _log_to_standard_error():
+        run_server(load, config, access, sock, on_ready=tell)
     say("stopped")
     return 0
 
@@ -131,10 +132,17 @@ def _url(host: str, port: int) -> str:
     return f"http://{shown}:{port}"
 
 
-def _log_to_standard_error() -> None:
+@contextmanager
+def _log_to_standard_error() -> Iterator[None]:
+    """Let the server's log appear, a line a request."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("hanlin.serving")
-    log.handlers[:] = [handler]
+    level = log.level
+    log.addHandler(handler)
     log.setLevel(logging.INFO)
-    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
