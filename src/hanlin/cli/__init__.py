@@ -28,6 +28,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Use a model": {
         "generate": "write a text, streamed as it comes",
         "chat": "talk with a model that was taught dialogue",
+        "serve": "OpenAI's API and a web page",
         "summarize": "summarise a file, led by keywords",
         "translate": "translate between Chinese and English",
         "classify": "labels with probabilities, by a head that was taught",
@@ -46,7 +47,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Look and measure": {
         "runs": "list, show and report runs",
-        "bench": "measure training, decoding and data preparation",
+        "bench": "measure training, decoding, serving and data preparation",
         "doctor": "what this machine has, and what is missing",
     },
 }

@@ -1,4 +1,4 @@
-"""`hanlin bench train|decode|data|batch|prefill`: how fast this machine trains and writes."""
+"""`hanlin bench train|decode|data|batch|prefill|serve`: how fast this machine trains and writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import tyro
 
-from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._command import Common, Device, parse_one_of, show
 from hanlin.errors import UserError
 
 __all__ = ["main"]
@@ -101,9 +101,34 @@ class Prefill(Writing):
     """Tokens of the prompt."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Serve(Device):
+    """Time a server under load from this machine itself, on a free port of 127.0.0.1."""
+
+    model: tyro.conf.Positional[Path]
+    """A released folder or a run."""
+    requests: int = 32
+    """Requests in all."""
+    at_once: int = 8
+    """Clients, each of which sends its next request once it has its answer."""
+    prompt_tokens: int = 32
+    """Tokens of each prompt."""
+    max_tokens: int = 32
+    """Tokens written after each prompt."""
+    max_running: int = 16
+    """Texts that the server writes at once."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
-    kinds = {"train": Train, "decode": Decode, "data": Data, "batch": Batch, "prefill": Prefill}
+    kinds = {
+        "train": Train,
+        "decode": Decode,
+        "data": Data,
+        "batch": Batch,
+        "prefill": Prefill,
+        "serve": Serve,
+    }
     example = "hanlin bench train --preset 4m --json"
     options = parse_one_of(kinds, "bench", arguments, example=example)
     works: dict[type[Common], Callable[[Any], dict[str, Any]]] = {
@@ -112,6 +137,7 @@ def main(arguments: Sequence[str]) -> int:
         Data: _data,
         Batch: _batch,
         Prefill: _prefill,
+        Serve: _serve,
     }
     result = works[type(options)](options)
     show(options, result, "\n".join(f"{key:<24} {value}" for key, value in result.items()))
@@ -242,6 +268,20 @@ def _prefill(options: Prefill) -> dict[str, Any]:
     name, model = _model(options)
     speeds = measure_prefill(model, prompt_tokens=options.prompt_tokens, rounds=options.rounds)
     return {**name, **speeds}
+
+
+def _serve(options: Serve) -> dict[str, Any]:
+    from hanlin.cli._load import measure_serving
+
+    return measure_serving(
+        options.model,
+        device=options.device,
+        max_running=options.max_running,
+        requests=options.requests,
+        at_once=options.at_once,
+        prompt_tokens=options.prompt_tokens,
+        max_tokens=options.max_tokens,
+    )
 
 
 def _model(options: Writing) -> tuple[dict[str, Any], Any]:

@@ -26,6 +26,7 @@ from hanlin.config.replay import ReplayConfig
 from hanlin.config.sampling import SamplingConfig, telling_settings
 from hanlin.config.search import SearchConfig
 from hanlin.config.seq2seq import Seq2SeqConfig
+from hanlin.config.serving import ServingConfig
 from hanlin.config.stages import StageConfig, StageKind
 from hanlin.config.tasks import HeadConfig, TaskConfig, TaskStageConfig
 from hanlin.config.training import (
@@ -68,6 +69,7 @@ __all__ = [
     "ScheduleConfig",
     "SearchConfig",
     "Seq2SeqConfig",
+    "ServingConfig",
     "SourceConfig",
     "StageConfig",
     "StageKind",
