@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,19 @@ def running(models: dict[str, Served]) -> Iterator[Callable[..., Background]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Make each step of any scheduler wait until the event is set, for at most a while."""
+    from hanlin.generation import Scheduler
+
+    free, step = threading.Event(), Scheduler.step
+
+    def slowly(self: Scheduler) -> Any:
+        free.wait(0.05)
+        return step(self)
+
+    monkeypatch.setattr(Scheduler, "step", slowly)
+    yield free
+    free.set()

@@ -123,6 +123,14 @@ def test_a_browser_talks_writes_and_shows_probabilities(running, tmp_path):
         assert page.run(f"{said}.textContent") == "<b>小猫</b>"
         assert page.run(f"{said}.children.length") == 0
         page.until("!document.getElementById('send').hidden")
+        page.run("document.querySelector('.message.user .acts button').click()")
+        page.run("document.querySelector('.messages textarea').value = '小狗'")
+        page.run("document.querySelector('.messages button.main').click()")
+        page.until(f"{said}?.textContent === '小狗' && !document.getElementById('send').hidden")
+        page.run("[...document.querySelectorAll('.acts button')].at(-1).click()")
+        page.until("document.getElementById('send').hidden")
+        page.until("!document.getElementById('send').hidden")
+        assert page.run("document.querySelectorAll('.message.user').length") == 1
         page.run("document.getElementById('mode-write').click()")
         page.run(
             "document.getElementById('text').value = '从前';"
@@ -142,4 +150,11 @@ def test_a_browser_talks_writes_and_shows_probabilities(running, tmp_path):
         page.run("document.getElementById('language').click()")
         assert page.run("document.getElementById('go-on').textContent") != before
         assert page.run("document.querySelectorAll('#talks li').length") == 2
+        carried = """import('/page/store.js').then(({ Store }) => {
+            const text = new Store().export();
+            localStorage.clear();
+            const fresh = new Store();
+            return [fresh.import('{}'), fresh.import(text), fresh.talks.length, text.length > 50];
+        })"""
+        assert page.run(carried) == [False, True, 2, True]
         assert page.faults == []

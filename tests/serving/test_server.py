@@ -1,8 +1,7 @@
-"""A real server on a port: the official client, clients that leave, faults, and stopping."""
+"""A real server on a port: the official client, signals, stopping, and the verbs."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import signal
@@ -11,52 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import openai
 import pytest
 
-from hanlin.config import BatchingConfig
+from asking import LONG, eventually, post
 from hanlin.serving import Access
 
-LONG = {"prompt": "小猫", "max_tokens": 80, "ignore_eos": True}
 SAID: Any = [{"role": "user", "content": "小猫"}]
-
-
-def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.005)
-
-
-def post(url: str, body: dict[str, Any], path: str = "/v1/completions") -> http.client.HTTPResponse:
-    """Send a request; the connection closes once its answer was read."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    headers = {"Content-Type": "application/json", "Connection": "close"}
-    connection.request("POST", path, json.dumps(body), headers)
-    response = connection.getresponse()
-    connection.close()
-    return response
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Make each step of any scheduler wait until the event is set, for at most a while."""
-    from hanlin.generation import Scheduler
-
-    free, step = threading.Event(), Scheduler.step
-
-    def slowly(self: Scheduler) -> Any:
-        free.wait(0.05)
-        return step(self)
-
-    monkeypatch.setattr(Scheduler, "step", slowly)
-    yield free
-    free.set()
 
 
 def test_the_official_client_is_content(running):
@@ -107,108 +70,6 @@ def _converse(client: openai.OpenAI) -> None:
     assert caught.value.code == "context_length_exceeded" and caught.value.param == "prompt"
 
 
-def test_a_client_that_leaves_frees_its_place_within_a_step(running, slow):
-    server = running()
-    for stream in (True, False):
-        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-        body = json.dumps({**LONG, "stream": stream})
-        connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
-        eventually(lambda: server.service.statistics().running == 1)
-        steps = server.service.statistics().steps
-        connection.sock.close()
-        eventually(lambda: server.service.statistics().running == 0)
-        assert server.service.statistics().steps <= steps + 25
-        assert server.service.statistics().blocks_held == 0
-        assert server.service.statistics().ended["cancelled"] == 1 + (not stream)
-    slow.set()
-    eventually(lambda: "hanlin_aborted_total 2" in server.service.metrics.render(None))
-
-
-def test_a_full_queue_says_when_to_come_again(running, slow):
-    room = BatchingConfig(max_running=1, max_waiting=1, step_tokens=16, block_tokens=4)
-    server = running(batching=room)
-    threads = [threading.Thread(target=lambda: post(server.url, LONG).read()) for _ in range(2)]
-    threads[0].start()
-    eventually(lambda: server.service.statistics().running == 1)
-    threads[1].start()
-    eventually(lambda: server.service.statistics().waiting == 1)
-    response = post(server.url, LONG)
-    assert response.status == 429 and int(response.headers["Retry-After"]) >= 1
-    error = json.loads(response.read())["error"]
-    assert (error["type"], error["code"]) == ("rate_limit_error", "queue_full")
-    slow.set()
-    for thread in threads:
-        thread.join()
-
-
-def test_waiting_prompts_are_bounded_by_tokens_too(running, slow):
-    server = running(max_waiting_tokens=50)
-    first = threading.Thread(target=lambda: post(server.url, {"prompt": [90] * 60}).read())
-    first.start()
-    eventually(lambda: bool(server.service._live))
-    refused = post(server.url, {"prompt": [90] * 60})
-    assert refused.status == 429 and b"max_waiting_tokens" in refused.read()
-    slow.set()
-    first.join()
-
-
-def test_a_text_that_brings_the_engine_down_fails_alone(running, monkeypatch, caplog):
-    from hanlin.generation.engine import Engine
-
-    take, poison = Engine.take, 77
-
-    def brittle(self: Engine, draft: Any, token: int) -> None:
-        if poison in draft.prompt and len(draft.ids) == 3:
-            raise RuntimeError("the secret text")
-        take(self, draft, token)
-
-    server = running()
-    wanted = json.loads(post(server.url, {**LONG, "seed": 1}).read())["choices"][0]["text"]
-    monkeypatch.setattr(Engine, "take", brittle)
-    found: dict[int, Any] = {}
-
-    def good(number: int) -> None:
-        body = {**LONG, "seed": 1, "stream": number == 0}
-        found[number] = post(server.url, body).read().decode()
-
-    def bad() -> None:
-        found[9] = post(server.url, {"prompt": [90, poison], "max_tokens": 9, "ignore_eos": True})
-
-    threads = [threading.Thread(target=good, args=(n,)) for n in range(3)]
-    threads.append(threading.Thread(target=bad))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found[9].status == 500
-    error = json.loads(found[9].read())["error"]
-    assert error["code"] == "engine_fault" and "secret" not in json.dumps(error)
-    for number in (1, 2):
-        assert json.loads(found[number])["choices"][0]["text"] == wanted
-    lines = [line[6:] for line in found[0].split("\n\n") if line.startswith("data: {")]
-    assert "".join(json.loads(line)["choices"][0]["text"] for line in lines) == wanted
-    assert json.loads(post(server.url, {**LONG, "seed": 1}).read())["choices"][0]["text"] == wanted
-    assert server.service.state == "ready" and "secret" not in caplog.text
-    assert not server.service._live and not server.service._alone
-
-
-def test_a_stream_says_that_it_lives_and_ends_with_an_error_event(running, slow, monkeypatch):
-    server = running(ping_seconds=0.01)
-    response = post(server.url, {**LONG, "max_tokens": 3, "stream": True})
-    slow.set()
-    text = response.read().decode()
-    assert ": ping\n\n" in text and text.endswith("data: [DONE]\n\n")
-
-    def broken(*_: Any) -> Any:
-        raise RuntimeError("no")
-
-    monkeypatch.setattr("hanlin.serving.completions.finish_of", broken)
-    text = post(server.url, {**LONG, "max_tokens": 3, "stream": True}).read().decode()
-    last, end = text.strip().split("\n\n")[-2:]
-    assert json.loads(last.removeprefix("data: "))["error"]["type"] == "server_error"
-    assert end == "data: [DONE]"
-
-
 def test_stopping_ends_streams_with_a_last_event_and_refuses_what_comes(running, slow):
     server = running(shutdown_seconds=0.1)
     response = post(server.url, {**LONG, "stream": True})
@@ -233,56 +94,6 @@ def test_stopping_lets_a_stream_finish_that_needs_no_longer(running, slow):
     stopping.join()
     assert json.loads(lines[-2][6:])["choices"][0]["finish_reason"] == "length"
     assert lines[-1] == "data: [DONE]"
-
-
-def test_more_than_it_can_take_is_refused_and_the_rest_answered(running):
-    room = BatchingConfig(max_running=2, max_waiting=2, step_tokens=16, block_tokens=4)
-    server = running(batching=room)
-    body = {**LONG, "max_tokens": 10, "seed": 1}
-    found: list[tuple[int, bytes]] = []
-
-    def ask() -> None:
-        for _ in range(3):
-            response = post(server.url, body)
-            found.append((response.status, response.read()))
-
-    threads = [threading.Thread(target=ask) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {status for status, _ in found} <= {200, 429} and len(found) == 30
-    texts = {json.loads(raw)["choices"][0]["text"] for status, raw in found if status == 200}
-    assert len(texts) == 1
-    counts = server.service.statistics()
-    assert (counts.waiting, counts.running, counts.blocks_held) == (0, 0, 0)
-
-
-def test_a_reader_who_takes_nothing_is_let_go():
-    import asyncio
-
-    from hanlin.serving.streaming import EventStream
-
-    gone: list[bool] = []
-
-    async def endless() -> Any:
-        while True:
-            yield {"text": "a"}
-
-    async def never(*_: Any) -> Any:
-        await asyncio.Event().wait()
-
-    stream = EventStream(
-        endless(), [], ping_seconds=9, write_seconds=0.05, on_gone=lambda: gone.append(True)
-    )
-    asyncio.run(stream({"type": "http"}, never, never))
-    assert gone == [True]
-
-
-def test_a_text_ends_when_its_time_is_over(running, slow):
-    server = running(request_seconds=0.15)
-    found = json.loads(post(server.url, LONG).read())["choices"][0]
-    assert (found["finish_reason"], found["stop_reason"]) == ("length", "deadline")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

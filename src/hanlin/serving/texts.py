@@ -68,7 +68,7 @@ class Text:
                     self.cancel()  # what was handed out cannot be taken back
                     raise _fault()
                 if fresh := again[len(self._sent) :]:
-                    self.first = self.first or time.monotonic()
+                    self.first = self.first or self._first_token()
                     self._sent = again
                     yield fresh
             try:
@@ -136,6 +136,11 @@ class Text:
             if done:
                 return
             await self._changed.wait()
+
+    def _first_token(self) -> float:
+        """Return when the first token was drawn, on the scheduler's clock, `time.monotonic`."""
+        job = self._handle.job if self._handle is not None else None
+        return time.monotonic() if job is None else job.first_token or time.monotonic()
 
     def _finish(self, completion: Completion) -> None:
         self._end()
