@@ -6,7 +6,7 @@ BIN := .venv/bin
 # torch comes first and by exact version, so that a CPU build laid out beside pip is taken.
 TORCH ?= torch==2.13.0
 
-.PHONY: install install-dev demo test proof check docs bench clean
+.PHONY: install install-dev demo test proof browser check docs bench clean
 
 install: .venv/.installed
 install-dev: .venv/.installed-dev
@@ -30,6 +30,9 @@ test: install
 
 proof: install-dev
 	$(BIN)/python -m pytest -m slow tests
+
+browser: install-dev
+	$(BIN)/python -m pytest -m browser tests
 
 check: install-dev
 	$(BIN)/ruff format --check .

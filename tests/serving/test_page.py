@@ -102,7 +102,7 @@ def test_the_page_knows_what_the_server_proposes(serve):
     assert json.dumps(proposed)
 
 
-@pytest.mark.slow
+@pytest.mark.browser
 def test_a_browser_talks_writes_and_shows_probabilities(running, tmp_path):
     from browser import Browser, find_chromium
 
