@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from hanlin.cli import main as run_command_line
@@ -14,12 +15,18 @@ def main() -> None:
     """Run the command line and leave with its exit code.
 
     What a terminal cannot show is written as `?`; bytes that are no text reach the verb, which
-    names them.
+    names them. A reader that has left (`| head`) ends the verb as SIGPIPE would, without a word.
     """
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-    sys.exit(run_command_line(sys.argv[1:]))
+    try:
+        code = run_command_line(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush
+        code = 128 + 13
+    sys.exit(code)
 
 
 if __name__ == "__main__":

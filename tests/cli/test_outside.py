@@ -102,3 +102,12 @@ def test_help_names_its_arguments_and_keeps_no_line_breaks_of_the_source(
     assert "--seed INT Seed of the draw" in words
     assert "{None}" not in words
     assert "\nWith --suffix" in text
+
+
+def test_a_reader_that_has_left_ends_the_verb_without_a_word():
+    command = [sys.executable, "-u", "-m", "hanlin", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as verb:
+        assert verb.stdout is not None and verb.stderr is not None
+        verb.stdout.close()
+        assert verb.stderr.read() == b""
+    assert verb.returncode == 141
