@@ -25,7 +25,7 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush
-        code = 128 + 13
+        code = 141  # 128 and the number of SIGPIPE, as a shell counts
     sys.exit(code)
 
 
