@@ -295,3 +295,13 @@ def test_chat_says_what_it_does_not_understand(
         "/retry            let",
     ):
         assert words in said.err
+
+
+def test_a_checkpoint_one_step_before_the_end_is_proven(tmp_path: Path) -> None:
+    """The further step is the last one, so that the stage runs to its end once more."""
+    stage = STAGE.replace("steps = 6", "steps = 3")
+    saved = '[[stages]]\nname = "saved"\nkind = "checkpoint"\nfrom = "tasks"\n'
+    folder = run(tmp_path, stage + WORLD, saved)
+    result = read_result(folder, "3-saved")
+    assert result["step"] == 2
+    assert result["tensors_that_differ"] == 0

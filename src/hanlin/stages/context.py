@@ -59,6 +59,11 @@ class StageContext:
     """The step after which training stops as at a signal; 0 goes on to the end."""
 
     @property
+    def halts(self) -> bool:
+        """Whether training stops before its end, so that nobody hears of the stage's figures."""
+        return 0 < self.halt < self.stage.learning.num_steps
+
+    @property
     def training(self) -> TrainingConfig:
         """How the stage learns; its backups lie apart from those of other runs and stages."""
         training = self.stage.learning

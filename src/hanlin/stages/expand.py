@@ -62,8 +62,7 @@ def run_expand(context: StageContext) -> StageResult:
         module = begin_expansion(core, config, _generator(context))
         rows = _rows(context, core)
         gap = _check_beginning(core, module, rows)
-        # Who halts a stage on the way will not hear of its figures.
-        before = {} if context.halt else world.on_first(lambda: _measure(context, core.to(device)))
+        before = {} if context.halts else world.on_first(lambda: _measure(context, core.to(device)))
         training = learn(context, module, NextToken(markers=context.markers))
         expansion = extract_expansion(module, config)
         model = apply_expansion(core.cpu(), expansion)

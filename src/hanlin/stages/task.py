@@ -60,7 +60,7 @@ def run_task(context: StageContext) -> StageResult:
         heads = Heads.gather(context, config, core, length)
         device = choose_placement(context.device, local_rank=world.local_rank).device
         before: Mapping[str, Any] = {}
-        if not context.halt:  # who halts a stage on the way will not hear of its figures
+        if not context.halts:
             before = world.on_first(lambda: _measure(context, core.to(device), sets))
         order, shares = _order(context, config, sets, heads, length)
         model, training, extra = _train(context, config, core.cpu(), order, heads)
