@@ -6,7 +6,7 @@ The model has the shape of a preset, random weights and a vocabulary of our own 
 process of its own, as a shell starts it; standard output is a pipe without a buffer. The first byte
 counts that comes after the prompt, which is repeated at once. Each way of holding the weights has a
 run that is not counted, which leaves its files in the system's cache, and the byte code of modules
-in a folder, as an installation has it; ways take turns. `cpu_s` is the processor's time of the whole
+in a folder, as an installation has it; ways take turns. `cpu_s` is the processor's time of a whole
 run: on a busy machine the clock says more of the others. Afterwards a process asks itself what it
 has imported: torch must not be among it. Results are JSON lines.
 """

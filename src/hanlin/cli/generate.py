@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hanlin.api import Model
+    from hanlin.generation import Completion
     from hanlin.generation.native import NativeEngine
     from hanlin.tokenizers import Tokenizer
 
@@ -55,8 +56,11 @@ class Arguments(Loading):
 
     model: tyro.conf.Positional[Path]
     """A released folder or a run."""
-    prompt: str = ""
-    """What the text begins with; empty starts a new document, `-` reads standard input."""
+    prompt: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="TEXT"), tyro.conf.UseAppendAction
+    ] = ()
+    """What the text begins with; empty starts a new document, `-` reads standard input. Given
+    several times, the texts are written together, with seeds in a row."""
     suffix: str | None = None
     """What the text ends with, where the middle is to be written."""
     reverse: bool = False
@@ -71,7 +75,7 @@ class Arguments(Loading):
     proposals: int = 4
     """Tokens that are proposed before each pass."""
     samples: int = 1
-    """Continuations to write, with seeds in a row."""
+    """Continuations to write of each prompt, all together, with seeds in a row."""
     search: Literal["none", "beam", "contrastive"] = "none"
     """Search for likely continuations in place of drawing one."""
     searching: Searching = field(default_factory=Searching)
@@ -90,13 +94,19 @@ def main(arguments: Sequence[str]) -> int:
     folder = find_release(options.model)
     proposed = Arguments(model=options.model, sampling=read_proposal(folder))
     options = parse(Arguments, "generate", arguments, example=example, default=proposed)
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    prompts = _prompts(options)
     engine = _native_engine(options, folder)
     if engine is None:
-        _with_torch(options, prompt)
+        _with_torch(options, prompts)
     else:
-        _with_native(engine, options, prompt)
+        _with_native(engine, options, prompts)
     return 0
+
+
+def _prompts(options: Arguments) -> list[str]:
+    """Return the prompt of each text that is to be written."""
+    given = [sys.stdin.read() if text == "-" else text for text in options.prompt or ("",)]
+    return [text for text in given for _ in range(max(1, options.samples))]
 
 
 def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
@@ -118,21 +128,26 @@ def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
     return None
 
 
-def _with_native(engine: NativeEngine, options: Arguments, prompt: str) -> None:
+def _with_native(engine: NativeEngine, options: Arguments, prompts: list[str]) -> None:
     kind, end = engine.tokenizer.kind, engine.tokenizer.eot_id
-    ids = engine.tokenizer.encode(prompt)
-    ids = ids if kind == "hf" else [end, *ids]  # as the model has learnt documents
-    if options.json:
-        completion = engine.generate(ids, options.sampling)
-        show(options, {"prompt": prompt, **asdict(completion)}, "")
+    read = {prompt: engine.tokenizer.encode(prompt) for prompt in prompts}
+    if kind != "hf":  # as the model has learnt documents
+        read = {prompt: [end, *ids] for prompt, ids in read.items()}
+    if options.json or len(prompts) > 1:
+        found = engine.generate_batch([read[prompt] for prompt in prompts], options.sampling)
+        _show_texts(options, prompts, found)
     else:
-        _print(prompt, engine.stream(ids, options.sampling), engine.tokenizer)
+        _print(prompts[0], engine.stream(read[prompts[0]], options.sampling), engine.tokenizer)
 
 
-def _with_torch(options: Arguments, prompt: str) -> None:
+def _with_torch(options: Arguments, prompts: list[str]) -> None:
     from hanlin import api
 
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
+    if len(prompts) > 1:
+        _show_texts(options, prompts, model.complete_batch(prompts, options.sampling))
+        return
+    prompt = prompts[0]
     if options.reverse:
         text = model.reverse(prompt, **options.sampling.model_dump())
         show(options, {"prompt": prompt, "text": text}, text)
@@ -140,41 +155,49 @@ def _with_torch(options: Arguments, prompt: str) -> None:
         middle = model.complete_between(prompt, options.suffix, options.sampling)
         whole = f"{prompt}{middle.text}{options.suffix}"
         show(options, {"prompt": prompt, "suffix": options.suffix, **asdict(middle)}, whole)
-    elif options.search != "none" or options.samples > 1:
-        _several(model, prompt, options)
+    elif options.search != "none":
+        shared = {name: getattr(options.sampling, name) for name in _SHARED}
+        found = model.search(prompt, method=options.search, **asdict(options.searching), **shared)
+        _show_texts(options, [prompt] * len(found), found, several=True)
     else:
         _one(model, prompt, options)
 
 
+def _show_texts(
+    options: Arguments, prompts: list[str], found: Sequence[Completion], *, several: bool = False
+) -> None:
+    """Show one text, or a list of them; of one prompt, it stands before the list."""
+    pairs = list(zip(prompts, found, strict=True))
+    if len(pairs) == 1 and not several:
+        show(options, {"prompt": prompts[0], **asdict(found[0])}, "")
+        return
+    lines = "\n".join(f"[{number}] {p}{text.text}" for number, (p, text) in enumerate(pairs, 1))
+    if len(set(options.prompt)) > 1:
+        result: dict[str, Any] = {"texts": [{"prompt": p, **asdict(text)} for p, text in pairs]}
+    else:
+        result = {"prompt": prompts[0], "texts": [asdict(text) for text in found]}
+    show(options, result, lines)
+
+
 def _refuse_two_ways(options: Arguments) -> None:
     """Refuse flags that each ask for another way of writing."""
-    given = _ways(options)
-    if len(given) > 1:
-        raise UserError(f"{' and '.join(given)} exclude each other; give one.")
+    many = {"--samples": options.samples > 1, "several --prompt": len(options.prompt) > 1}
+    given = [flag for flag, is_given in many.items() if is_given]
+    ways = _ways(options)
+    if len(ways) > 1 or (ways and given):
+        raise UserError(f"{' and '.join([*given, *ways])} exclude each other; give one.")
 
 
 def _ways(options: Arguments) -> list[str]:
-    """Return the flags that ask for another way of writing than one text from left to right."""
+    """Return the flags that ask for another way of writing than from left to right, drawn."""
     ways = {
         "--reverse": options.reverse,
         "--suffix": options.suffix is not None,
         "--draft": options.draft is not None,
         "--lookup": options.lookup,
-        "--samples": options.samples > 1,
         "--search": options.search != "none",
     }
     return [flag for flag, is_given in ways.items() if is_given]
-
-
-def _several(model: Model, prompt: str, options: Arguments) -> None:
-    """Write what a search finds, or several samples."""
-    if options.search == "none":
-        found = model.samples(prompt, count=options.samples, **options.sampling.model_dump())
-    else:
-        shared = {name: getattr(options.sampling, name) for name in _SHARED}
-        found = model.search(prompt, method=options.search, **asdict(options.searching), **shared)
-    lines = "\n".join(f"[{number}] {prompt}{text.text}" for number, text in enumerate(found, 1))
-    show(options, {"prompt": prompt, "texts": [asdict(text) for text in found]}, lines)
 
 
 def _one(model: Model, prompt: str, options: Arguments) -> None:
