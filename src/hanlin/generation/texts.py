@@ -27,7 +27,7 @@ class Memory(Protocol):
     num_blocks: int
     block_tokens: int
     evictions: int
-    """Times that what a later text could have taken over was given up for another."""
+    """Blocks that a later text could have taken over, given up for another."""
 
     @property
     def held(self) -> int:

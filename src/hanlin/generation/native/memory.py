@@ -2,8 +2,8 @@
 
 A session holds the keys and values of one text in a stretch of its own. What a text leaves behind
 is parked until its memory is needed; the one used least recently goes first. A later text copies
-the beginning that it has in common with a parked or a running one: to the bit what reading it anew
-would leave, and a copy costs as much as reading the tokens' weights once.
+the beginning that it has in common with a parked or a running one, which is to the bit what reading
+it anew would leave.
 
     python -m hanlin.generation.native.memory
 """
@@ -39,7 +39,7 @@ class SessionMemory:
         self.held = 0
         """Blocks that texts hold."""
         self.evictions = 0
-        """Parked sessions that were given up for another text."""
+        """Blocks of parked sessions that were given up for another text."""
         self._parked: list[Kept] = []  # the one used least recently first
 
     @property
@@ -71,8 +71,7 @@ class SessionMemory:
         """Hold memory that is available; parked sessions give way."""
         assert blocks <= self.available
         while self.held + self.registered + blocks > self.num_blocks:
-            self._parked.pop(0)
-            self.evictions += 1
+            self.evictions += self._parked.pop(0).blocks
         self.held += blocks
 
     def give_back(self, kept: Kept, *, park: bool) -> None:

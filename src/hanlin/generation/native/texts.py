@@ -114,7 +114,8 @@ class NativeTexts:
     def keep(self, job: Job) -> None:
         """Note what the job has read, for later texts to take over."""
         kept = _kept(job)
-        if self.config.prefix_reuse and len(job.draft.prompt) >= job.read:
+        # While it is being written its prompt is enough; all of it is noted when it ends.
+        if self.config.prefix_reuse and job.read <= len(job.draft.prompt):
             kept.tokens = np.asarray(job.tokens(0, job.read), dtype=np.int64)
 
     def take(self, job: Job, token: int) -> None:
