@@ -10,19 +10,19 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
-import tyro
+from hanlin.lazy import lazy_module
 
-Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+if TYPE_CHECKING:
+    import tyro
+else:
+    tyro = lazy_module("tyro")  # a verb whose flags are plain does without
 
 __all__ = [
     "Common",
     "Device",
-    "Folder",
     "Loading",
-    "SetFlags",
     "parse",
     "parse_one_of",
     "say",
@@ -30,11 +30,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-SetFlags = Annotated[
-    tuple[str, ...],
-    tyro.conf.arg(name="set", metavar="KEY=VALUE"),
-    tyro.conf.UseAppendAction,
-]
 
 
 @dataclass(frozen=True, kw_only=True)

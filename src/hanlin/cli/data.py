@@ -9,7 +9,8 @@ from typing import Any
 
 import tyro
 
-from hanlin.cli._command import Common, SetFlags, parse_one_of, show
+from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._flags import SetFlags
 
 __all__ = ["main"]
 

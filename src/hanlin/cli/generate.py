@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from hanlin.cli._command import Loading, parse, say, show
-from hanlin.config import SamplingConfig, SearchConfig
+from hanlin.cli._command import say, show
+from hanlin.cli._generate_flags import Arguments, explained_options, plain_options, ways_of
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,72 +26,9 @@ __all__ = ["main"]
 _SHARED = ("max_tokens", "stop", "no_repeat_ngram")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Searching:
-    """The settings of `SearchConfig` that drawing does not share."""
-
-    beams: int = SearchConfig().beams
-    """Texts that are followed at once, and returned."""
-    groups: int = SearchConfig().groups
-    """Groups of beams that keep away from each other's tokens."""
-    diversity: float = SearchConfig().diversity
-    """What a token loses for each earlier group that writes it in the same step."""
-    length_penalty: float = SearchConfig().length_penalty
-    """The sum of log-probabilities is divided by the length to this power."""
-    candidates: int = SearchConfig().candidates
-    """Contrastive: the likeliest tokens that are weighed."""
-    alpha: float = SearchConfig().alpha
-    """Contrastive: how much likeness to what was written counts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arguments(Loading):
-    """Write a text that continues a prompt, streamed as it comes.
-
-    With --suffix it fills in what stands between the two; with --reverse it writes what comes
-    before the prompt. Both take a model that was taught so by [stages.augment].
-    """
-
-    model: tyro.conf.Positional[Path]
-    """A released folder or a run."""
-    prompt: Annotated[
-        tuple[str, ...], tyro.conf.arg(metavar="TEXT"), tyro.conf.UseAppendAction
-    ] = ()
-    """What the text begins with; empty starts a new document, `-` reads standard input. Given
-    several times, the texts are written together, with seeds in a row."""
-    suffix: str | None = None
-    """What the text ends with, where the middle is to be written."""
-    reverse: bool = False
-    """Write what comes before the prompt, in place of what follows it."""
-    engine: Literal["auto", "native", "torch"] = "auto"
-    """What computes: the native engine, which starts at once and reads the weights at the speed of
-    memory; torch; or the native one wherever it can do what is asked."""
-    draft: Annotated[Path | None, tyro.conf.arg(metavar="MODEL")] = None
-    """A smaller model with the same tokenizer that proposes tokens, for speed alone."""
-    lookup: bool = False
-    """Let the text itself propose tokens: what followed when it last ended so."""
-    proposals: int = 4
-    """Tokens that are proposed before each pass."""
-    samples: int = 1
-    """Continuations to write of each prompt, all together, with seeds in a row."""
-    search: Literal["none", "beam", "contrastive"] = "none"
-    """Search for likely continuations in place of drawing one."""
-    searching: Searching = field(default_factory=Searching)
-    """How it is searched; length, stop strings and n-grams are those of the sampling."""
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How the continuation is drawn; what is not given is as the model proposes."""
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
-    example = "hanlin generate runs/demo --prompt 从前 --temperature 0.7"
-    options = parse(Arguments, "generate", arguments, example=example)
-    from hanlin.models import find_release, read_proposal
-
-    _refuse_two_ways(options)
-    folder = find_release(options.model)
-    proposed = Arguments(model=options.model, sampling=read_proposal(folder))
-    options = parse(Arguments, "generate", arguments, example=example, default=proposed)
+    options, folder = plain_options(arguments) or explained_options(arguments)
     prompts = _prompts(options)
     engine = _native_engine(options, folder)
     if engine is None:
@@ -119,7 +54,7 @@ def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
     why = why_not_native(
         folder, options.sampling, device=options.device, expansion=options.chosen_expansion
     )
-    if torch_only := _ways(options):
+    if torch_only := ways_of(options):
         why = f"{' and '.join(torch_only)} is torch's"
     if not why:
         return NativeEngine(load_native(folder), load_tokenizer(folder))
@@ -177,27 +112,6 @@ def _show_texts(
     else:
         result = {"prompt": prompts[0], "texts": [asdict(text) for text in found]}
     show(options, result, lines)
-
-
-def _refuse_two_ways(options: Arguments) -> None:
-    """Refuse flags that each ask for another way of writing."""
-    many = {"--samples": options.samples > 1, "several --prompt": len(options.prompt) > 1}
-    given = [flag for flag, is_given in many.items() if is_given]
-    ways = _ways(options)
-    if len(ways) > 1 or (ways and given):
-        raise UserError(f"{' and '.join([*given, *ways])} exclude each other; give one.")
-
-
-def _ways(options: Arguments) -> list[str]:
-    """Return the flags that ask for another way of writing than from left to right, drawn."""
-    ways = {
-        "--reverse": options.reverse,
-        "--suffix": options.suffix is not None,
-        "--draft": options.draft is not None,
-        "--lookup": options.lookup,
-        "--search": options.search != "none",
-    }
-    return [flag for flag, is_given in ways.items() if is_given]
 
 
 def _one(model: Model, prompt: str, options: Arguments) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tyro
 
-from hanlin.cli._command import Common, SetFlags, parse, show
+from hanlin.cli._command import Common, parse, show
+from hanlin.cli._flags import SetFlags
 
 __all__ = ["main"]
 

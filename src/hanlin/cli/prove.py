@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from hanlin.cli._command import Device, Folder, SetFlags, parse, say, show
+from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._flags import Folder, SetFlags
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tyro
 
-from hanlin.cli._command import Device, Folder, SetFlags, parse, say, show
+from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._flags import Folder, SetFlags
 
 __all__ = ["main"]
 
