@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from hanlin.cli._command import Loading, parse
 from hanlin.cli._plain import read_plain
@@ -97,11 +97,12 @@ def plain_options(arguments: Sequence[str]) -> tuple[Arguments, Path] | None:
 
     from hanlin.models import find_release, read_proposal
 
-    own = {"prompt": str, "samples": int, "device": str, "expansion": str, "engine": _engine}
+    kinds: dict[str, Callable[[str], Any]] = {"samples": int, "engine": _engine}
+    kinds |= dict.fromkeys(("prompt", "device", "expansion"), str)
+    plain: dict[Any, Callable[[str], Any]] = {int: int, float: float, str: str, int | None: int}
     fields = SamplingConfig.model_fields.items()
-    plain = {int: int, float: float, str: str, int | None: int}
     drawn = {name: plain[f.annotation] for name, f in fields if f.annotation in plain}
-    read = read_plain(arguments, {**own, **drawn}, switches=("json",), repeated=("prompt",))
+    read = read_plain(arguments, kinds | drawn, switches=("json",), repeated=("prompt",))
     if read is None or len(read[0]) != 1:
         return None
     model, values = Path(read[0][0]), read[1]
