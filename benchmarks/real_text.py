@@ -3,13 +3,15 @@
     python benchmarks/real_text.py baseline runs/real-text --out baseline.json
     python benchmarks/real_text.py model runs/real-text --baseline baseline.json \
         --pairs zh=zhoblimp_zh.jsonl.gz --pairs en=blimp_en.jsonl.gz --page page.md
+    python benchmarks/real_text.py mixture runs/real-text
 
 `baseline` fits interpolated modified Kneser-Ney models of orders 3 to 7 on the run's training text,
 a language at a time, over the run's tokens and over characters (one that training saw less than
 twice is written as its UTF-8 bytes), each in a process of its own, and measures them on the whole
 test split. `model` measures the decoder on the same documents, both on minimal pairs, and writes
 unselected samples, how much of them stands in the training text, and how well a scorer of another
-kind tells them from human text.
+kind tells them from human text. `mixture` measures the mean of the decoder's probabilities and
+those of a Kneser-Ney model of order 5 over the same tokens: what each knows and the other does not.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ Encode = Callable[[Sequence[str]], list[np.ndarray]]
 
 def main() -> None:
     options = _options()
-    result = baseline(options) if options.verb == "baseline" else model(options)
+    result: Any = {"baseline": baseline, "model": model, "mixture": mixture}[options.verb](options)
     if options.out:
         options.out.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
     else:
@@ -120,6 +122,24 @@ def model(options: argparse.Namespace) -> dict[str, Any]:
     result["parameters"] = sum(p.numel() for p in loaded.decoder.parameters())
     if options.page:
         _write_page(options.page, result, texts)
+    return result
+
+
+def mixture(options: argparse.Namespace) -> dict[str, Any]:
+    loaded = hanlin.load(options.run)
+    scorer = DecoderScorer(loaded.decoder, eot_id=loaded.tokenizer.eot_id)
+    result = {}
+    for language in LANGUAGES:
+        encode, vocab_size = _encoder(options.run, "tokens", ())
+        train = [document.text for document in _documents(options.run, "train", language)]
+        texts = [document.text for document in _documents(options.run, "test", language)]
+        fitted = KneserNey.fit(encode(train), 5, vocab_size)
+        ids = encode(texts)
+        both = [np.concatenate(model.score(ids)) for model in (scorer, fitted)]
+        scores = {"decoder": both[0], "kneser_ney": both[1]}
+        scores["mixture"] = np.logaddexp(*both) - math.log(2)
+        size = math.log(2) * sum(len(text.encode("utf-8")) for text in texts)
+        result[language] = {name: round(-float(s.sum()) / size, 4) for name, s in scores.items()}
     return result
 
 
@@ -235,7 +255,7 @@ def _write_page(path: Path, result: dict[str, Any], texts: dict[str, list[str]])
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("verb", choices=("baseline", "model"))
+    parser.add_argument("verb", choices=("baseline", "model", "mixture"))
     parser.add_argument("run", type=Path)
     parser.add_argument("--baseline", type=Path, help="what `baseline` wrote")
     parser.add_argument("--pairs", action="append", default=[], help="LANGUAGE=FILE")
