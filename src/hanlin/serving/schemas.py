@@ -20,6 +20,7 @@ __all__ = [
     "ChatRequest",
     "CompletionRequest",
     "DetokenizeRequest",
+    "EmbeddingsRequest",
     "ResponseFormat",
     "SamplingRequest",
     "TokenizeRequest",
@@ -194,6 +195,20 @@ class ChatRequest(SamplingRequest):
     """Whether the answer says what the model offers behind its turn."""
     drop_old_turns: bool | None = None
     """Whether old turns that no longer fit are left out, rather than the request refused."""
+
+
+class EmbeddingsRequest(_Body):
+    """The body of `POST /v1/embeddings`."""
+
+    model: str | None = None
+    input: (
+        str
+        | Annotated[list[int], Field(min_length=1)]
+        | Annotated[list[str], Field(min_length=1, max_length=2048)]
+        | Annotated[list[list[int]], Field(min_length=1, max_length=2048)]
+    )
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = Field(default=None, ge=1)
 
 
 class TokenizeRequest(_Body):
