@@ -123,6 +123,7 @@ class SamplingRequest(_Body):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     banned: Annotated[list[Text], Field(max_length=64)] | None = None
     forced: Annotated[list[Text], Field(max_length=16)] | None = None
+    min_tokens: int | None = Field(default=None, ge=0)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63 - 1024)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     ignore_eos: bool | None = None
