@@ -7,13 +7,28 @@ import json
 import pytest
 
 from hanlin.cli import main
+from hanlin.generation.native import is_available
+
+native = pytest.mark.skipif(not is_available(), reason="the native core is not built here")
 
 
-def test_bench_batch_compares_three_ways_at_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("engine", "weights"),
+    [
+        ("torch", "bf16"),
+        pytest.param("native", "int8", marks=native),
+        pytest.param("native", "bf16", marks=native),
+    ],
+)
+def test_bench_batch_compares_three_ways_at_each_size(
+    engine: str, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     sizes = ["--prompt-tokens", "4", "--max-tokens", "3", "--rounds", "1", "--rows", "1", "3"]
-    assert main(["bench", "batch", "--preset", "1m", "--weights", "bf16", *sizes, "--json"]) == 0
+    flags = ["--preset", "1m", "--engine", engine, "--weights", weights]
+    assert main(["bench", "batch", *flags, *sizes, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["weights"] == "bf16" and found["read_bandwidth"] > 0
+    assert found["engine"] == engine
+    assert found["weights"] == weights and found["read_bandwidth"] > 0
     assert [result["batch"] for result in found["results"]] == [1, 3]
     for result in found["results"]:
         ways = ("tokens_per_second", "generate_batch", "one_at_a_time", "gigabytes_per_second")

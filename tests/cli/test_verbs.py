@@ -162,6 +162,29 @@ def test_generate_writes_several_texts_and_searches(
     assert len(texts) == count and all(text["ids"] for text in texts)
 
 
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_generate_writes_several_prompts_as_each_alone(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    flags = ["--json", "--max-tokens", "12", "--device", "cpu", "--engine", engine]
+    many = ["--prompt", "小猫", "--prompt", "The cat", "--samples", "2", "--seed", "4"]
+    assert main(["generate", str(tiny_run), *flags, *many]) == 0
+    texts = json.loads(capsys.readouterr().out)["texts"]
+    assert [text["prompt"] for text in texts] == ["小猫", "小猫", "The cat", "The cat"]
+    for row, text in enumerate(texts):
+        alone = ["--prompt", text["prompt"], "--seed", str(4 + row)]
+        assert main(["generate", str(tiny_run), *flags, *alone]) == 0
+        assert _json(capsys) == text
+
+
+def test_several_prompts_go_with_drawn_texts_alone(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--prompt", "a", "--prompt", "b", "--search", "beam"]
+    assert main(["generate", str(tiny_run), *flags]) == 2
+    assert "several --prompt and --search exclude each other" in capsys.readouterr().err
+
+
 def test_generate_keeps_to_choices_and_returns_logprobs(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

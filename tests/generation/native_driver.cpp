@@ -114,6 +114,12 @@ void drive(const Shape& shape, Format format, int group, int threads, const std:
         expect_refusal([&] { model.step({&two, &full}, prompt.data(), logits.data()); });
         expect_refusal([&] { model.step({&two}, wrong, logits.data()); });
         expect_refusal([&] { model.step({}, prompt.data(), logits.data()); });
+        Session copied(model, 6);
+        copied.take_over(session, 5);
+        copied.take_over(copied, 2);
+        expect_refusal([&] { copied.take_over(session, 7); });
+        expect_refusal([&] { copied.take_over(full, 2); });
+        copied.read(prompt.data(), 4, false, logits.data());
     };
     std::thread other(write);
     write();

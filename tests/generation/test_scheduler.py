@@ -82,8 +82,8 @@ def assert_as_alone(writer: Engine, asked, together) -> None:
 
 
 def assert_empty(scheduler: Scheduler) -> None:
-    assert scheduler.pool.held == 0 and not scheduler.busy
-    assert set(scheduler.pool.references) == {0}
+    assert scheduler.texts.memory.held == 0 and not scheduler.busy
+    assert set(scheduler.texts.memory.references) == {0}
 
 
 @pytest.mark.parametrize(("family", "attention"), FAMILIES)
@@ -102,7 +102,7 @@ def test_random_arrivals_write_what_each_request_does_alone(engine, family, atte
 def bits_of(scheduler: Scheduler, asked, rng: random.Random) -> dict[int, list[torch.Tensor]]:
     """Return the logits that each request's tokens are drawn from."""
     seen: dict[int, list[torch.Tensor]] = {}
-    read = scheduler._reader.read
+    read = scheduler.texts.reader.read
 
     def watch(portions):
         logits = read(portions)
@@ -112,7 +112,7 @@ def bits_of(scheduler: Scheduler, asked, rng: random.Random) -> dict[int, list[t
             seen.setdefault(job.draft.limit, []).append(row.clone())
         return logits
 
-    scheduler._reader.read = watch
+    scheduler.texts.reader.read = watch
     write(scheduler, asked, rng)
     return seen
 
@@ -211,7 +211,7 @@ def test_a_beginning_that_was_read_before_is_not_read_again(engine):
     no_reuse = Scheduler(writer, SMALL.model_copy(update={"prefix_reuse": False}))
     job = no_reuse.submit([*stem, 11, 12], GREEDY)
     no_reuse.run()
-    assert job.complete() == second.complete() and no_reuse.pool.registered == 0
+    assert job.complete() == second.complete() and no_reuse.texts.memory.registered == 0
 
 
 def test_an_answer_is_reused_when_the_talk_goes_on(engine):
@@ -332,7 +332,7 @@ def test_thousands_of_random_operations_leave_nothing_behind(engine):
     scheduler = Scheduler(writer, config, clock=clock)
     rng = random.Random(11)
     texts = prompts(rng, 60)
-    pool, jobs = scheduler.pool, []
+    pool, jobs = scheduler.texts.memory, []
     for _ in range(2000):
         clock.now += 1.0
         chance = rng.random()

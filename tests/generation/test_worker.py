@@ -56,7 +56,7 @@ def test_closing_finishes_what_was_sent_or_cancels_it(engine):
     handles = [worker.submit([5] * 9, WARM) for _ in range(30)]
     worker.close(cancel=True)
     assert "cancelled" in {handle.result().finish_reason for handle in handles}
-    assert worker.scheduler.pool.held == 0
+    assert worker.scheduler.texts.memory.held == 0
 
 
 def test_cancelling_from_outside_ends_the_stream(engine):
@@ -98,7 +98,7 @@ def test_an_error_reaches_everyone_who_waits(engine):
     def broken(portions):
         raise RuntimeError("out of memory")
 
-    scheduler._reader.read = broken
+    scheduler.texts.reader.read = broken
     worker = BatchWorker(scheduler)
     handle = worker.submit("a", WARM)
     with pytest.raises(HanlinError, match="out of memory"):

@@ -4,48 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+from hanlin.api.continuing import Continuing
 from hanlin.config import SamplingConfig, SearchConfig
-from hanlin.errors import ModelError
+from hanlin.errors import ModelError, UserError
 from hanlin.generation import Completion, Engine, LookupProposer, ModelProposer, Speculation
-from hanlin.models import Decoder, read_learnt, read_proposal
+from hanlin.models import Decoder, read_learnt
 from hanlin.tasks import TASKS
-from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Writer"]
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(Continuing):
     """A released model with its tokenizer: what every model can do, taught or not."""
 
-    folder: Path
-    tokenizer: Tokenizer
-    decoder: Decoder
     engine: Engine
+    decoder: Decoder
     expansion: str = ""
     """The expansion that is merged into the decoder, if any."""
 
-    @property
-    def proposed(self) -> SamplingConfig:
-        """How the released folder proposes to draw."""
-        return read_proposal(self.folder)
-
+    @overload
     def generate(
         self, prompt: str = "", *, speculation: Speculation | None = None, **sampling: Any
-    ) -> str:
-        """Return a continuation of `prompt`; the options are those of `SamplingConfig`.
+    ) -> str: ...
 
-        What is not given is as the model proposes. A `speculation` (see `speculate`) makes it come
-        faster and changes nothing else.
+    @overload
+    def generate(self, prompt: Sequence[str], **sampling: Any) -> list[str]: ...
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        *,
+        speculation: Speculation | None = None,
+        **sampling: Any,
+    ) -> str | list[str]:
+        """Return a continuation of `prompt`, or of each of several, written together.
+
+        The options are those of `SamplingConfig`; what is not given is as the model proposes. Of
+        several prompts, number i draws with the seed + i. A `speculation` (see `speculate`) makes
+        one text come faster and changes nothing else.
         """
+        if speculation is None:
+            return super().generate(prompt, **sampling)
+        if not isinstance(prompt, str):
+            raise UserError(
+                f"A speculation is for one text, and there are {len(prompt)} prompts. Leave it out."
+            )
         return self.complete(prompt, self._sampling(sampling), speculation).text
-
-    def samples(self, prompt: str = "", *, count: int, **sampling: Any) -> list[Completion]:
-        """Return several continuations of `prompt`, drawn with seeds in a row."""
-        return self.engine.samples(self._begin(prompt), self._sampling(sampling), count)
 
     def search(self, prompt: str = "", **search: Any) -> list[Completion]:
         """Return the best continuations that a search finds, the best first.
@@ -77,10 +84,6 @@ class Writer:
         proposer = ModelProposer(draft.engine, self.engine) if draft else LookupProposer()
         return Speculation(proposer, tokens)
 
-    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Return the log-probability (nats) of each token after the first, given all before it."""
-        return self.engine.logprobs(list(token_ids))
-
     def check_taught(self, skill: str) -> None:
         """Check that the model was taught a skill, such as `infill` or `dialogue`.
 
@@ -97,11 +100,3 @@ class Writer:
                 f"The model in {self.folder} was never taught `{skill}`; {has}. A stage teaches it "
                 f"{way}."
             )
-
-    def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
-        return SamplingConfig(**{**self.proposed.model_dump(), **given})
-
-    def _begin(self, prompt: str) -> list[int]:
-        """Return a prompt as the beginning of a document, as the model has learnt documents."""
-        ids = self.tokenizer.encode(prompt)
-        return ids if self.tokenizer.kind == "hf" else [self.tokenizer.eot_id, *ids]

@@ -5,7 +5,6 @@ hanlin --help
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -100,6 +99,8 @@ def _explain(error: OSError) -> str:
 
 
 def _unknown(verb: str, known: list[str]) -> str:
+    import difflib
+
     nearest = difflib.get_close_matches(verb, known, n=1)
     hint = f" Did you mean `hanlin {nearest[0]}`?" if nearest else ""
     return f"hanlin: there is no verb `{verb}`.{hint} `hanlin --help` lists all."

@@ -10,29 +10,19 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
-import tyro
+from hanlin.lazy import lazy_module
 
-from hanlin.cli._flags import describe_fields, plain_types, summary
-
-Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
-ModelPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
-OutPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-RecipePath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RECIPE")]
-RunPath = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+if TYPE_CHECKING:
+    import tyro
+else:
+    tyro = lazy_module("tyro")  # a verb whose flags are plain does without
 
 __all__ = [
     "Common",
     "Device",
-    "Folder",
     "Loading",
-    "ModelPath",
-    "OutPath",
-    "RecipePath",
-    "RunPath",
-    "SetFlags",
     "parse",
     "parse_one_of",
     "say",
@@ -40,11 +30,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-SetFlags = Annotated[
-    tuple[str, ...],
-    tyro.conf.arg(name="set", metavar="KEY=VALUE"),
-    tyro.conf.UseAppendAction,
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +69,8 @@ def parse(
 
     `default` holds the values of flags that are not given.
     """
+    from hanlin.cli._describing import describe_fields, plain_types, summary
+
     describe_fields(kind)
     found: Any = tyro.cli(
         kind,
@@ -101,6 +88,8 @@ def parse_one_of(
     kinds: Mapping[str, type[Any]], verb: str, arguments: Sequence[str], *, example: str
 ) -> Any:
     """Read the flags of a verb that has verbs of its own."""
+    from hanlin.cli._describing import describe_fields, plain_types
+
     for kind in kinds.values():
         describe_fields(kind)
     return tyro.extras.subcommand_cli_from_dict(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanlin.cli._beside import render_left_behind
-from hanlin.cli._command import Loading, ModelPath, OutPath, say
+from hanlin.cli._command import Loading, say
+from hanlin.cli._flags import ModelPath, OutPath
 from hanlin.cli._text import read_text, run_text
 from hanlin.errors import DataError
 

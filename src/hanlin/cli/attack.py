@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._flags import ModelPath
 from hanlin.errors import DataError, UserError
 
 if TYPE_CHECKING:

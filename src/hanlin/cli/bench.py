@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import tyro
 
-from hanlin.cli._command import Common, Device, parse_one_of, show
+from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._load import Serve, measure_serving
+from hanlin.cli._writing import Batch, Prefill, measure_many, measure_reading
 from hanlin.errors import UserError
 
 __all__ = ["main"]
@@ -63,62 +65,6 @@ class Data(Common):
     """Files or folders of text; the toy world without any."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Writing(Common):
-    """What benchmarks of generation have in common."""
-
-    model: tyro.conf.Positional[Path | None] = None
-    """A released folder or a run; a fresh model of the preset without one."""
-    preset: str = "14m"
-    """A named size, such as 14m, 124m or gpt3-small."""
-    weights: Literal["fp32", "bf16"] = "fp32"
-    """The type of the weights; a quantised folder keeps its own."""
-    prompt_tokens: int = 32
-    """Tokens of each prompt."""
-    rounds: int = 3
-    """Rounds of which the median counts; the ways compared take turns in each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch(Writing):
-    """Time many texts written at once: the scheduler, the engine's batch, one at a time."""
-
-    rows: tuple[int, ...] = (1, 8, 32)
-    """Texts at once."""
-    max_tokens: int = 128
-    """Tokens written after each prompt."""
-    deterministic: bool = False
-    """Whether the scheduler keeps texts independent to the last bit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prefill(Writing):
-    """Time the reading of a prompt."""
-
-    preset: str = "gpt3-small"
-    """A named size, such as 124m or gpt3-small."""
-    prompt_tokens: int = 512
-    """Tokens of the prompt."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Serve(Device):
-    """Time a server under load from this machine itself, on a free port of 127.0.0.1."""
-
-    model: tyro.conf.Positional[Path]
-    """A released folder or a run."""
-    requests: int = 32
-    """Requests in all."""
-    at_once: int = 8
-    """Clients, each of which sends its next request once it has its answer."""
-    prompt_tokens: int = 32
-    """Tokens of each prompt."""
-    max_tokens: int = 32
-    """Tokens written after each prompt."""
-    max_running: int = 16
-    """Texts that the server writes at once."""
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
     kinds = {
@@ -135,9 +81,9 @@ def main(arguments: Sequence[str]) -> int:
         Train: _train,
         Decode: _decode,
         Data: _data,
-        Batch: _batch,
-        Prefill: _prefill,
-        Serve: _serve,
+        Batch: measure_many,
+        Prefill: measure_reading,
+        Serve: measure_serving,
     }
     result = works[type(options)](options)
     show(options, result, "\n".join(f"{key:<24} {value}" for key, value in result.items()))
@@ -229,89 +175,3 @@ def _data(options: Data) -> dict[str, Any]:
         "train_tokenizer_seconds": round(trained - cleaned, 2),
         "encode_tokens_per_second": round(tokens / (encoded - trained)),
     }
-
-
-def _batch(options: Batch) -> dict[str, Any]:
-    from hanlin.config import BatchingConfig
-    from hanlin.generation.measuring import measure_batch, read_bandwidth
-
-    if min(options.max_tokens, *options.rows) < 1:
-        raise UserError("Give at least one token to write and one row.")
-    name, model = _model(options)
-    bandwidth = read_bandwidth()
-    batching = BatchingConfig(prefix_reuse=False, deterministic=options.deterministic)
-    results = [
-        measure_batch(
-            model,
-            rows,
-            prompt_tokens=options.prompt_tokens,
-            new_tokens=options.max_tokens,
-            rounds=options.rounds,
-            batching=batching,
-        )
-        for rows in options.rows
-    ]
-    for result in results:
-        result["share_of_bandwidth"] = result["gigabytes_per_second"] / bandwidth
-    return {
-        **name,
-        "max_tokens": options.max_tokens,
-        "deterministic": options.deterministic,
-        "read_bandwidth": bandwidth,
-        "results": results,
-    }
-
-
-def _prefill(options: Prefill) -> dict[str, Any]:
-    from hanlin.generation.measuring import measure_prefill
-
-    name, model = _model(options)
-    speeds = measure_prefill(model, prompt_tokens=options.prompt_tokens, rounds=options.rounds)
-    return {**name, **speeds}
-
-
-def _serve(options: Serve) -> dict[str, Any]:
-    from hanlin.cli._load import measure_serving
-
-    return measure_serving(
-        options.model,
-        device=options.device,
-        max_running=options.max_running,
-        requests=options.requests,
-        at_once=options.at_once,
-        prompt_tokens=options.prompt_tokens,
-        max_tokens=options.max_tokens,
-    )
-
-
-def _model(options: Writing) -> tuple[dict[str, Any], Any]:
-    """Return what is measured, in words, and the model itself."""
-    import torch
-
-    from hanlin import api
-    from hanlin.config import ModelConfig
-    from hanlin.models import build_model, count_parameters, resolve_model
-    from hanlin.models.presets import OWN_VOCABULARIES
-
-    if min(options.prompt_tokens, options.rounds) < 1:
-        raise UserError("Give at least one token of prompt and one round.")
-    if options.model is not None:
-        model = api.load(options.model).engine.model
-    else:
-        rows = OWN_VOCABULARIES.get(options.preset, 50_257)
-        model = build_model(resolve_model(ModelConfig(preset=options.preset), rows), seed=1)
-    context = model.config.context_length
-    if options.prompt_tokens >= context:
-        raise UserError(
-            f"prompt_tokens is {options.prompt_tokens}, and the model's context is {context}. "
-            f"Give at most {context - 1}."
-        )
-    if options.weights == "bf16":
-        model = model.to(torch.bfloat16)
-    return {
-        "model": str(options.model) if options.model else options.preset,
-        "parameters": count_parameters(model.config).total,
-        "weights": options.weights,
-        "threads": torch.get_num_threads(),
-        "prompt_tokens": options.prompt_tokens,
-    }, model.eval()

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._flags import ModelPath
 from hanlin.cli._outside import check_text
 from hanlin.cli._sampling import SamplingFlags, explain_bounds
 from hanlin.config import SamplingConfig

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Common, RecipePath, SetFlags, parse_one_of, show
+from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._flags import RecipePath, SetFlags
 
 __all__ = ["main"]
 

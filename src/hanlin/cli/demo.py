@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanlin.cli._command import Device, SetFlags, parse, say, show
+from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._flags import SetFlags
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:

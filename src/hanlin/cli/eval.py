@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Folder, Loading, ModelPath, parse, show
+from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._flags import Folder, ModelPath
 from hanlin.cli._suites import measure_suites, render_suites
 from hanlin.cli._text import read_text
 from hanlin.errors import DataError, UserError

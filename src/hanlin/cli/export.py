@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import tyro
 
 from hanlin.cli._beside import left_behind, render_left_behind
-from hanlin.cli._command import Common, ModelPath, OutPath, parse, show
+from hanlin.cli._command import Common, parse, show
+from hanlin.cli._flags import ModelPath, OutPath
 from hanlin.errors import UserError
 
 __all__ = ["main"]

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._command import say, show
+from hanlin.cli._generate_flags import Arguments, explained_options, plain_options, ways_of
 from hanlin.cli._outside import read_input
-from hanlin.cli._sampling import SamplingFlags, explain_bounds
-from hanlin.config import SearchConfig
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hanlin.api import Model
+    from hanlin.generation import Completion
     from hanlin.generation.native import NativeEngine
     from hanlin.tokenizers import Tokenizer
 
@@ -28,78 +26,22 @@ __all__ = ["main"]
 _SHARED = ("max_tokens", "stop", "no_repeat_ngram")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Searching:
-    """The settings of `SearchConfig` that drawing does not share."""
-
-    beams: int = SearchConfig().beams
-    """Texts that are followed at once, and returned."""
-    groups: int = SearchConfig().groups
-    """Groups of beams that keep away from each other's tokens."""
-    diversity: float = SearchConfig().diversity
-    """What a token loses for each earlier group that writes it in the same step."""
-    length_penalty: float = SearchConfig().length_penalty
-    """The sum of log-probabilities is divided by the length to this power."""
-    candidates: int = SearchConfig().candidates
-    """Contrastive: the likeliest tokens that are weighed."""
-    alpha: float = SearchConfig().alpha
-    """Contrastive: how much likeness to what was written counts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arguments(Loading):
-    """Write a text that continues a prompt, streamed as it comes.
-
-    With --suffix it fills in what stands between the two; with --reverse it writes what comes
-    before the prompt. Both take a model that was taught so by [stages.augment].
-    """
-
-    model: ModelPath
-    """A released folder or a run."""
-    prompt: str = ""
-    """What the text begins with; empty starts a new document, `-` reads standard input."""
-    suffix: str | None = None
-    """What the text ends with, where the middle is to be written."""
-    reverse: bool = False
-    """Write what comes before the prompt, in place of what follows it."""
-    engine: Literal["auto", "native", "torch"] = "auto"
-    """What computes: the native engine, which starts at once and reads the weights at the speed of
-    memory; torch; or the native one wherever it can do what is asked."""
-    draft: Annotated[Path | None, tyro.conf.arg(metavar="MODEL")] = None
-    """A smaller model with the same tokenizer that proposes tokens, for speed alone."""
-    lookup: bool = False
-    """Let the text itself propose tokens: what followed when it last ended so."""
-    proposals: int = 4
-    """Tokens that are proposed before each pass."""
-    samples: int = 1
-    """Continuations to write, with seeds in a row."""
-    search: Literal["none", "beam", "contrastive"] = "none"
-    """Search for likely continuations in place of drawing one."""
-    searching: Searching = field(default_factory=Searching)
-    """How it is searched; length, stop strings and n-grams are those of the sampling."""
-    sampling: SamplingFlags = field(default_factory=SamplingFlags)
-    """How the continuation is drawn; what is not given is as the model proposes."""
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the verb."""
-    example = "hanlin generate runs/demo --prompt 从前 --temperature 0.7"
-    options = parse(Arguments, "generate", arguments, example=example)
-    from hanlin.models import find_release, read_proposal
-
-    _refuse_two_ways(options)
-    _check_bounds(options)
-    folder = find_release(options.model)
-    settings = SamplingFlags(**read_proposal(folder).model_dump())
-    proposed = Arguments(model=options.model, sampling=settings)
-    options = parse(Arguments, "generate", arguments, example=example, default=proposed)
-    prompt = read_input() if options.prompt == "-" else options.prompt
+    options, folder = plain_options(arguments) or explained_options(arguments)
+    prompts = _prompts(options)
     engine = _native_engine(options, folder)
     if engine is None:
-        _with_torch(options, prompt)
+        _with_torch(options, prompts)
     else:
-        _with_native(engine, options, prompt)
+        _with_native(engine, options, prompts)
     return 0
+
+
+def _prompts(options: Arguments) -> list[str]:
+    """Return the prompt of each text that is to be written."""
+    given = [read_input() if text == "-" else text for text in options.prompt or ("",)]
+    return [text for text in given for _ in range(options.samples)]
 
 
 def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
@@ -112,7 +54,7 @@ def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
     why = why_not_native(
         folder, options.sampling, device=options.device, expansion=options.chosen_expansion
     )
-    if torch_only := _ways(options):
+    if torch_only := ways_of(options):
         why = f"{' and '.join(torch_only)} is torch's"
     if not why:
         return NativeEngine(load_native(folder), load_tokenizer(folder))
@@ -121,21 +63,26 @@ def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
     return None
 
 
-def _with_native(engine: NativeEngine, options: Arguments, prompt: str) -> None:
+def _with_native(engine: NativeEngine, options: Arguments, prompts: list[str]) -> None:
     kind, end = engine.tokenizer.kind, engine.tokenizer.eot_id
-    ids = engine.tokenizer.encode(prompt)
-    ids = ids if kind == "hf" else [end, *ids]  # as the model has learnt documents
-    if options.json:
-        completion = engine.generate(ids, options.sampling)
-        show(options, {"prompt": prompt, **asdict(completion)}, "")
+    read = {prompt: engine.tokenizer.encode(prompt) for prompt in prompts}
+    if kind != "hf":  # as the model has learnt documents
+        read = {prompt: [end, *ids] for prompt, ids in read.items()}
+    if options.json or len(prompts) > 1:
+        found = engine.generate_batch([read[prompt] for prompt in prompts], options.sampling)
+        _show_texts(options, prompts, found)
     else:
-        _print(prompt, engine.stream(ids, options.sampling), engine.tokenizer)
+        _print(prompts[0], engine.stream(read[prompts[0]], options.sampling), engine.tokenizer)
 
 
-def _with_torch(options: Arguments, prompt: str) -> None:
+def _with_torch(options: Arguments, prompts: list[str]) -> None:
     from hanlin import api
 
     model = api.load(options.model, device=options.device, expansion=options.chosen_expansion)
+    if len(prompts) > 1:
+        _show_texts(options, prompts, model.complete_batch(prompts, options.sampling))
+        return
+    prompt = prompts[0]
     if options.reverse:
         text = model.reverse(prompt, **options.sampling.model_dump())
         show(options, {"prompt": prompt, "text": text}, text)
@@ -143,54 +90,28 @@ def _with_torch(options: Arguments, prompt: str) -> None:
         middle = model.complete_between(prompt, options.suffix, options.sampling)
         whole = f"{prompt}{middle.text}{options.suffix}"
         show(options, {"prompt": prompt, "suffix": options.suffix, **asdict(middle)}, whole)
-    elif options.search != "none" or options.samples > 1:
-        _several(model, prompt, options)
+    elif options.search != "none":
+        shared = {name: getattr(options.sampling, name) for name in _SHARED}
+        found = model.search(prompt, method=options.search, **asdict(options.searching), **shared)
+        _show_texts(options, [prompt] * len(found), found, several=True)
     else:
         _one(model, prompt, options)
 
 
-def _refuse_two_ways(options: Arguments) -> None:
-    """Refuse flags that each ask for another way of writing."""
-    given = _ways(options)
-    if len(given) > 1:
-        raise UserError(f"{' and '.join(given)} exclude each other; give one.")
-
-
-def _check_bounds(options: Arguments) -> None:
-    """Refuse numbers that no way of writing can take, before a model is loaded."""
-    from pydantic import ValidationError
-
-    for flag, value in (("--samples", options.samples), ("--proposals", options.proposals)):
-        if value < 1:
-            raise UserError(f"{flag} {value}: it should be greater than or equal to 1.")
-    try:
-        SearchConfig(**asdict(options.searching))
-    except ValidationError as error:
-        raise UserError(explain_bounds(error, "--")) from error
-
-
-def _ways(options: Arguments) -> list[str]:
-    """Return the flags that ask for another way of writing than one text from left to right."""
-    ways = {
-        "--reverse": options.reverse,
-        "--suffix": options.suffix is not None,
-        "--draft": options.draft is not None,
-        "--lookup": options.lookup,
-        "--samples": options.samples > 1,
-        "--search": options.search != "none",
-    }
-    return [flag for flag, is_given in ways.items() if is_given]
-
-
-def _several(model: Model, prompt: str, options: Arguments) -> None:
-    """Write what a search finds, or several samples."""
-    if options.search == "none":
-        found = model.samples(prompt, count=options.samples, **options.sampling.model_dump())
+def _show_texts(
+    options: Arguments, prompts: list[str], found: Sequence[Completion], *, several: bool = False
+) -> None:
+    """Show one text, or a list of them; of one prompt, it stands before the list."""
+    pairs = list(zip(prompts, found, strict=True))
+    if len(pairs) == 1 and not several:
+        show(options, {"prompt": prompts[0], **asdict(found[0])}, "")
+        return
+    lines = "\n".join(f"[{number}] {p}{text.text}" for number, (p, text) in enumerate(pairs, 1))
+    if len(set(options.prompt)) > 1:
+        result: dict[str, Any] = {"texts": [{"prompt": p, **asdict(text)} for p, text in pairs]}
     else:
-        shared = {name: getattr(options.sampling, name) for name in _SHARED}
-        found = model.search(prompt, method=options.search, **asdict(options.searching), **shared)
-    lines = "\n".join(f"[{number}] {prompt}{text.text}" for number, text in enumerate(found, 1))
-    show(options, {"prompt": prompt, "texts": [asdict(text) for text in found]}, lines)
+        result = {"prompt": prompts[0], "texts": [asdict(text) for text in found]}
+    show(options, result, lines)
 
 
 def _one(model: Model, prompt: str, options: Arguments) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hanlin.cli._command import Common, RecipePath, SetFlags, parse, say, show
+from hanlin.cli._command import Common, parse, say, show
+from hanlin.cli._flags import RecipePath, SetFlags
 
 __all__ = ["main"]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hanlin.cli._command import Device, Folder, RecipePath, SetFlags, parse, say, show
+from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._flags import Folder, RecipePath, SetFlags
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:

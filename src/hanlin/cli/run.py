@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanlin.cli._command import Device, Folder, RecipePath, SetFlags, parse, say, show
+from hanlin.cli._command import Device, parse, say, show
+from hanlin.cli._flags import Folder, RecipePath, SetFlags
 
 __all__ = ["main"]
 

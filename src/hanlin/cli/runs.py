@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from hanlin.cli._command import Common, RunPath, parse_one_of, show
+from hanlin.cli._command import Common, parse_one_of, show
+from hanlin.cli._flags import RunPath
 from hanlin.errors import RunError
 
 __all__ = ["main"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from hanlin.cli._command import Loading, ModelPath, parse, show
+from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._flags import ModelPath
 from hanlin.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from hanlin.cli._command import Loading, ModelPath, parse, say, show
+from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._flags import ModelPath
 from hanlin.cli._outside import read_input
 
 __all__ = ["main"]

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hanlin.cli._command import Loading, ModelPath, parse, show
+from hanlin.cli._command import Loading, parse, show
+from hanlin.cli._flags import ModelPath
 from hanlin.cli._outside import read_input
 
 __all__ = ["main"]

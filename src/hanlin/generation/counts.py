@@ -9,9 +9,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hanlin.generation.blocks import BlockPool
 from hanlin.generation.job import Job
 from hanlin.generation.line import WaitingLine
+from hanlin.generation.texts import Memory
 
 __all__ = ["Counts", "Statistics"]
 
@@ -73,7 +73,7 @@ class Counts:
         """Count jobs that have ended."""
         self._ended.update(str(job.draft.reason) for job in jobs)
 
-    def snapshot(self, line: WaitingLine, running: int, pool: BlockPool, now: float) -> Statistics:
+    def snapshot(self, line: WaitingLine, running: int, memory: Memory, now: float) -> Statistics:
         """Return the counts of this moment."""
         marks = list(self._marks)
         began, before = next((m for m in marks if m[0] >= now - _WINDOW), (now, 0))
@@ -81,10 +81,10 @@ class Counts:
         return Statistics(
             len(line),
             running,
-            pool.num_blocks,
-            pool.held,
-            pool.registered,
-            pool.evictions,
+            memory.num_blocks,
+            memory.held,
+            memory.registered,
+            memory.evictions,
             line.accepted,
             line.refused,
             dict(self._ended),
@@ -98,6 +98,8 @@ class Counts:
 
 
 if __name__ == "__main__":
+    from hanlin.generation.blocks import BlockPool
+
     counts = Counts()
     for second in range(4):
         counts.written_tokens += 50

@@ -15,18 +15,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hanlin.config import SamplingConfig
 from hanlin.generation.job import Job
 from hanlin.generation.logprobs import note_logprobs
 from hanlin.generation.sampling import draw
 from hanlin.generation.vocabulary import Vocabulary
 
-__all__ = ["draw_next", "shared_settings"]
-
-
-def shared_settings(sampling: SamplingConfig) -> SamplingConfig:
-    """Return the settings without those that concern one text only, so that equal ones meet."""
-    return sampling.model_copy(update={"seed": None, "max_tokens": 1, "stop": ()})
+__all__ = ["draw_next"]
 
 
 @torch.inference_mode()
@@ -63,6 +57,7 @@ def _groups(jobs: Sequence[Job], one_by_one: bool) -> list[list[int]]:
 
 
 if __name__ == "__main__":
+    from hanlin.config import SamplingConfig
     from hanlin.generation.draft import Draft
     from hanlin.generation.stream import TextStream
     from hanlin.tokenizers import train_tokenizer

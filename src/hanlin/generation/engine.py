@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hanlin.config import SamplingConfig, SearchConfig
+from hanlin.config import BatchingConfig, SamplingConfig, SearchConfig
 from hanlin.errors import UserError
 from hanlin.generation.best import best_of
 from hanlin.generation.draft import Completion, Draft, TokenLogprob
@@ -36,6 +36,7 @@ from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
 
 if TYPE_CHECKING:
+    from hanlin.generation.paged_texts import PagedTexts
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Engine", "Prompt"]
@@ -169,6 +170,12 @@ class Engine:
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""
         return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
+
+    def texts(self, config: BatchingConfig) -> PagedTexts:
+        """Return an empty batch for a scheduler, whose memory is taken."""
+        from hanlin.generation.paged_texts import PagedTexts
+
+        return PagedTexts(self, config)
 
     @torch.inference_mode()
     def _write(self, drafts: list[Draft], sampling: SamplingConfig) -> Iterator[None]:

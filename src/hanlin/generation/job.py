@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from hanlin.config import SamplingConfig
 from hanlin.generation.blocks import ROOT
 from hanlin.generation.draft import Completion, Draft
-from hanlin.generation.rules import Steering
 
-__all__ = ["Job"]
+if TYPE_CHECKING:
+    from hanlin.generation.rules import Steering
+
+__all__ = ["Job", "shared_settings"]
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +54,8 @@ class Job:
     """When its first token was drawn, on the scheduler's clock."""
     steering: Steering | None = None
     """Its rules and penalties, where it has any."""
+    session: Any = None
+    """What the native core keeps of it, in place of blocks."""
 
     @property
     def pending(self) -> int:
@@ -87,6 +92,11 @@ class Job:
         """Let the listener know of a change."""
         if self.listener is not None:
             self.listener(self)
+
+
+def shared_settings(sampling: SamplingConfig) -> SamplingConfig:
+    """Return the settings without those that concern one text only, so that equal ones meet."""
+    return sampling.model_copy(update={"seed": None, "max_tokens": 1, "stop": ()})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast a model writes many texts at once, and how fast it reads a prompt.
+"""How fast an engine writes many texts at once.
 
 Ways that are compared run in turns, so that whatever else the machine does meets them all. Texts
 are greedy and of fixed length, with no end token, so that every way does the same work:
@@ -21,65 +21,82 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any, cast
-
-import torch
+from typing import Any, Protocol, cast
 
 from hanlin.config import BatchingConfig, SamplingConfig
-from hanlin.generation.engine import Engine
-from hanlin.generation.reading import Portion, Reader
+from hanlin.generation.draft import Completion
+from hanlin.generation.prompts import Prompt
 from hanlin.generation.scheduler import Scheduler
-from hanlin.models import Decoder
+from hanlin.generation.texts import Writer
+from hanlin.tokenizers import Tokenizer
 
-__all__ = ["measure_batch", "measure_prefill", "read_bandwidth"]
+__all__ = ["BatchEngine", "Endless", "alternate", "measure_batch", "random_prompts"]
 
 _ALONE = 4
-_READ_BYTES = 1 << 28
 
 
-class _Endless:
+class BatchEngine(Writer, Protocol):
+    """Either engine."""
+
+    tokenizer: Tokenizer
+
+    def generate(self, prompt: Prompt, sampling: SamplingConfig) -> Completion:
+        """Return a continuation."""
+
+    def generate_batch(
+        self, prompts: Sequence[Prompt], sampling: SamplingConfig
+    ) -> list[Completion]:
+        """Return a continuation of each prompt, all written at once."""
+
+
+class Endless:
     """A tokenizer for texts that are never looked at and never end."""
 
+    kind = "endless"
     eot_id = -1
 
     def __init__(self, vocab_size: int) -> None:
+        """Have so many tokens."""
         self.vocab_size = vocab_size
         self.control: dict[str, int] = {}
 
     def token_bytes(self, id: int) -> bytes:
+        """Return nothing."""
         return b""
 
 
 def measure_batch(
-    model: Decoder,
+    engine: BatchEngine,
     batch: int,
     *,
+    bytes_read: int,
     prompt_tokens: int = 32,
     new_tokens: int = 128,
     rounds: int = 3,
     batching: BatchingConfig | None = None,
 ) -> dict[str, Any]:
-    """Return tokens a second of each way (median of the rounds), and how long tokens take."""
-    engine = Engine(model, cast("Any", _Endless(model.config.vocab_size)))
-    prompts = _prompts(batch, prompt_tokens, model.config.vocab_size)
+    """Return tokens a second of each way (median of the rounds), and how long tokens take.
+
+    The engine's tokenizer is an `Endless` one; a pass over the weights reads `bytes_read`.
+    """
+    prompts = random_prompts(batch, prompt_tokens, engine.tokenizer.vocab_size)
     config = _config(batch, prompt_tokens + new_tokens, batching)
     details: dict[str, Any] = {}
-    speeds = _alternate(_even(engine, config, prompts, new_tokens, details), rounds)
-    weights = sum(tensor.nbytes for tensor in _weights(model))
+    speeds = alternate(_even(engine, config, prompts, new_tokens, details), rounds)
     passes = speeds["scheduler"] / batch  # a second
     return {
         "batch": batch,
         "tokens_per_second": speeds["scheduler"],
         "generate_batch": speeds["generate_batch"],
         "one_at_a_time": speeds["one_at_a_time"],
-        "uneven": _alternate(_uneven(engine, config, prompts, new_tokens), rounds),
-        "gigabytes_per_second": weights * passes / 1e9,
+        "uneven": alternate(_uneven(engine, config, prompts, new_tokens), rounds),
+        "gigabytes_per_second": bytes_read * passes / 1e9,
         **details,
     }
 
 
 def _even(
-    engine: Engine,
+    engine: BatchEngine,
     config: BatchingConfig,
     prompts: list[list[int]],
     new_tokens: int,
@@ -108,7 +125,7 @@ def _even(
 
 
 def _uneven(
-    engine: Engine, config: BatchingConfig, prompts: list[list[int]], new_tokens: int
+    engine: BatchEngine, config: BatchingConfig, prompts: list[list[int]], new_tokens: int
 ) -> dict[str, Callable[[], int]]:
     """Return the ways to write three times as many texts, of 1 to `new_tokens` tokens each."""
     batch = len(prompts)
@@ -130,43 +147,11 @@ def _greedy(max_tokens: int) -> SamplingConfig:
     return SamplingConfig(temperature=0, max_tokens=max_tokens, seed=0)
 
 
-def measure_prefill(
-    model: Decoder, *, prompt_tokens: int = 512, rounds: int = 3
-) -> dict[str, float]:
-    """Return tokens a second at which a prompt is read: paged, and by the plain `KVCache`."""
-    ids = _prompts(1, prompt_tokens, model.config.vocab_size)[0]
-    config = BatchingConfig()
-    table = list(range(-(-prompt_tokens // config.block_tokens)))
-    reader = Reader(model.eval(), config, len(table))
-
-    def paged() -> int:
-        reader.read([Portion(ids, table, 0, True)])
-        return prompt_tokens
-
-    def plain() -> int:
-        with torch.inference_mode():
-            cache = model.new_cache(1, prompt_tokens)
-            row = torch.tensor([ids], device=cache.keys.device)
-            model.head(model.hidden(row, cache=cache)[:, -1])
-        return prompt_tokens
-
-    speeds = _alternate({"tokens_per_second": paged, "plain_cache": plain}, rounds)
-    return {"prompt_tokens": prompt_tokens, **speeds}
-
-
-def read_bandwidth() -> float:
-    """Return how many GB/s this process reads from memory: the best of five sums of 256 MB."""
-    numbers = torch.ones(_READ_BYTES // 4)
-    best = 0.0
-    for _ in range(5):
-        start = time.perf_counter()
-        numbers.sum()
-        best = max(best, _READ_BYTES / (time.perf_counter() - start))
-    return best / 1e9
-
-
 def _write(
-    engine: Engine, config: BatchingConfig, prompts: Sequence[list[int]], lengths: Sequence[int]
+    engine: BatchEngine,
+    config: BatchingConfig,
+    prompts: Sequence[list[int]],
+    lengths: Sequence[int],
 ) -> dict[str, float]:
     """Write all texts with a new scheduler; return how long steps and first tokens took."""
     scheduler = Scheduler(engine, config)
@@ -188,7 +173,7 @@ def _write(
     }
 
 
-def _alternate(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
+def alternate(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
     """Return the median tokens a second of each way, run in turns."""
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -211,25 +196,17 @@ def _config(batch: int, tokens: int, asked: BatchingConfig | None) -> BatchingCo
     return BatchingConfig(**{**base.model_dump(), **room})
 
 
-def _prompts(count: int, length: int, vocab_size: int) -> list[list[int]]:
+def random_prompts(count: int, length: int, vocab_size: int) -> list[list[int]]:
+    """Return prompts of random tokens, the same each time."""
     rng = random.Random(0)
     return [[rng.randrange(vocab_size) for _ in range(length)] for _ in range(count)]
 
 
-def _weights(model: Decoder) -> list[torch.Tensor]:
-    """Return what a pass reads: all matrices, but an untied embedding, of which it reads rows."""
-    untied = model.unembedding is not None
-    return [
-        tensor
-        for name, tensor in model.state_dict().items()
-        if not name.startswith("positions.") and not (untied and name.startswith("embedding."))
-    ]
-
-
 if __name__ == "__main__":
     from hanlin.config import ModelConfig
-    from hanlin.models import build_model, resolve_model
+    from hanlin.generation.native import NativeEngine, random_native
+    from hanlin.models import resolve_model
 
-    tiny = build_model(resolve_model(ModelConfig(preset="1m"), 2048), seed=1)
-    print(measure_batch(tiny, 8, new_tokens=16))
-    print(measure_prefill(tiny, prompt_tokens=128))
+    tiny = random_native(resolve_model(ModelConfig(preset="1m"), 2048), weights="int8", seed=1)
+    fast = NativeEngine(tiny, cast("Any", Endless(2048)))
+    print(measure_batch(fast, 8, bytes_read=tiny.core.bytes_per_token, new_tokens=16))

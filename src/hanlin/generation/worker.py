@@ -24,8 +24,8 @@ from hanlin.config import SamplingConfig
 from hanlin.errors import HanlinError
 from hanlin.generation.counts import Statistics
 from hanlin.generation.draft import Completion
-from hanlin.generation.engine import Prompt
 from hanlin.generation.job import Job
+from hanlin.generation.prompts import Prompt
 from hanlin.generation.scheduler import Scheduler
 
 __all__ = ["BatchWorker", "Handle"]
@@ -218,14 +218,13 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    from hanlin.generation.engine import Engine
-    from hanlin.models import load_release
+    from hanlin.generation.native import NativeEngine, load_native
     from hanlin.tokenizers import load_tokenizer
 
     if len(sys.argv) != 3:
         sys.exit("python -m hanlin.generation.worker FOLDER PROMPT")
     place = Path(sys.argv[1])
-    engine = Engine(load_release(place), load_tokenizer(place))
+    engine = NativeEngine(load_native(place), load_tokenizer(place))
     with BatchWorker(Scheduler(engine)) as worker:
         for text in worker.submit(sys.argv[2], SamplingConfig()):
             print(text, end="", flush=True)

@@ -11,7 +11,6 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -115,6 +114,8 @@ class Tokenizer(ABC):
 
     def encode_batch(self, texts: Sequence[str]) -> list[Ids]:
         """Return the ids of many texts, encoded in as many threads as there are processors."""
+        from concurrent.futures import ThreadPoolExecutor
+
         self._encode_ordinary("")  # Builds what is built once, before threads could build it twice.
         workers = min(os.cpu_count() or 1, len(texts))
         if workers <= 1:

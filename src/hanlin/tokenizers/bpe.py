@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanlin.errors import TokenizerError
 from hanlin.tokenizers.base import Tokenizer
-from hanlin.tokenizers.bytelevel import BYTE_TO_CHAR, to_bytes, to_chars
+from hanlin.tokenizers.bytelevel import CHAR_TO_BYTE, to_chars
 from hanlin.tokenizers.control import CONTROL_IDS, CONTROL_TOKENS, NUM_CONTROL
 from hanlin.tokenizers.layout import bpe_model, tokenizer_json
 from hanlin.tokenizers.learning import Pair, learn_merges
@@ -55,12 +55,11 @@ class BpeTokenizer(Tokenizer):
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> BpeTokenizer:
         """Rebuild it from the content of the `tokenizer.json` that `to_json` gave."""
-        symbols = {bytes([byte]): byte for byte in range(_NUM_BYTES)}
+        symbols = dict(CHAR_TO_BYTE)  # in the alphabet of the file, which joins as bytes do
         merges: list[Pair] = []
         for left, right in content["model"]["merges"]:
-            pair = to_bytes(left), to_bytes(right)
-            merges.append((symbols[pair[0]], symbols[pair[1]]))
-            symbols[pair[0] + pair[1]] = _NUM_BYTES + len(merges) - 1
+            merges.append((symbols[left], symbols[right]))
+            symbols[left + right] = _NUM_BYTES + len(merges) - 1
         return cls(merges)
 
     def to_json(self) -> dict[str, Any]:
@@ -162,4 +161,4 @@ def _parts(text: str) -> Iterator[str]:
 if __name__ == "__main__":
     poem = "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 2
     bpe = train_bpe([poem], _SMALLEST + 30)
-    print(len(BYTE_TO_CHAR), [bpe.token_bytes(id).decode() for id in bpe.encode("明月光")])
+    print([bpe.token_bytes(id).decode() for id in bpe.encode("明月光")])

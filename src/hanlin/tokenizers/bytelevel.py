@@ -24,6 +24,12 @@ BYTE_TO_CHAR: Mapping[int, str] = _alphabet()
 """Byte to its character."""
 CHAR_TO_BYTE: Mapping[str, int] = {char: byte for byte, char in BYTE_TO_CHAR.items()}
 """Character to its byte."""
+_TO_CHARS = dict(BYTE_TO_CHAR)
+_TO_BYTES = dict.fromkeys(range(256), "\uffff") | {
+    ord(char): chr(byte) for char, byte in CHAR_TO_BYTE.items()
+}
+"""Tables for `str.translate` between the alphabet and Latin-1, which is fast for long vocabularies;
+U+FFFF, which Latin-1 has not, is what is not in the alphabet."""
 
 
 def to_chars(token: bytes) -> str:
@@ -32,7 +38,7 @@ def to_chars(token: bytes) -> str:
     >>> to_chars(" 中".encode())
     'Ġä¸Ń'
     """
-    return "".join(BYTE_TO_CHAR[byte] for byte in token)
+    return token.decode("latin-1").translate(_TO_CHARS)
 
 
 def to_bytes(token: str) -> bytes:
@@ -41,7 +47,10 @@ def to_bytes(token: str) -> bytes:
     >>> to_bytes("Ġä¸Ń").decode()
     ' 中'
     """
-    return bytes(CHAR_TO_BYTE[char] for char in token)
+    try:
+        return token.translate(_TO_BYTES).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise KeyError(token[error.start]) from error
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.errors import TokenizerError
-from hanlin.records import sha256_json
 from hanlin.tokenizers.base import Tokenizer
 from hanlin.tokenizers.bpe import BpeTokenizer, train_bpe
 from hanlin.tokenizers.char import CharTokenizer, train_char
@@ -77,7 +76,7 @@ def _rebuild(kind: str, content: dict[str, Any]) -> Tokenizer | None:
         tokenizer: Tokenizer = _OWN[kind].from_json(content)
     except (KeyError, TypeError, ValueError):
         return None
-    return tokenizer if tokenizer.fingerprint == sha256_json(content) else None
+    return tokenizer if tokenizer.to_json() == content else None
 
 
 def _model_end(folder: Path) -> int | None:

@@ -187,6 +187,8 @@ PYBIND11_MODULE(_core, module) {
         .def(py::init<Model&, size_t>(), py::keep_alive<1, 2>())
         .def("read", &read_tokens, py::arg("tokens"), py::arg("all") = false)
         .def("rewind", &Session::rewind)
+        .def("take_over", &Session::take_over, py::arg("other"), py::arg("length"),
+             py::call_guard<py::gil_scoped_release>())
         .def_property_readonly("length", &Session::length)
         .def_property_readonly("capacity", &Session::capacity);
 }

@@ -9,6 +9,7 @@ token each in one pass over the weights, and each is, to the bit, the text that 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hanlin.config import SamplingConfig
+from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.errors import ModelError
 from hanlin.generation.draft import Completion, Draft
 from hanlin.generation.native.model import NativeModel
@@ -30,10 +31,13 @@ from hanlin.generation.prompts import (
 )
 
 if TYPE_CHECKING:
+    from hanlin.generation.native.texts import NativeTexts
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["NativeEngine"]
 
+_TOGETHER = 32
+"""Texts that are written at once, which bounds the memory of their sessions."""
 _CHUNK = 256
 """Tokens that the core reads at once, between which a signal is heard."""
 
@@ -68,10 +72,20 @@ class NativeEngine:
         Raises:
             UserError: if a prompt leaves no room in the model's context.
         """
-        drafts = [self._begin(prompt, sampling) for prompt in prompts]
+        drafts = [self.begin(prompt, sampling) for prompt in prompts]
         for _ in self._write(drafts, sampling):
             pass
         return [draft.complete() for draft in drafts]
+
+    def samples(self, prompt: Prompt, sampling: SamplingConfig, count: int) -> list[Completion]:
+        """Return several continuations of one prompt, drawn with seeds in a row."""
+        return self.generate_batch([prompt] * count, sampling)
+
+    def texts(self, config: BatchingConfig) -> NativeTexts:
+        """Return an empty batch for a scheduler."""
+        from hanlin.generation.native.texts import NativeTexts
+
+        return NativeTexts(self, config)
 
     def stream(self, prompt: Prompt, sampling: SamplingConfig) -> Iterator[str]:
         """Yield a continuation as it is written, in pieces of whole characters.
@@ -79,7 +93,7 @@ class NativeEngine:
         Raises:
             UserError: if the prompt leaves no room in the model's context.
         """
-        draft = self._begin(prompt, sampling)
+        draft = self.begin(prompt, sampling)
         sent = 0
         for _ in self._write([draft], sampling):
             yield from draft.pieces[sent:]
@@ -99,29 +113,43 @@ class NativeEngine:
         for first in range(0, len(token_ids) - 1, _CHUNK):
             targets = np.asarray(token_ids[first + 1 : first + 1 + _CHUNK])
             ids = np.asarray(token_ids[first : first + len(targets)], dtype=np.int64)
-            logits = self._checked(session.read(ids, all=True)).astype(np.float64)  # (T, V)
+            logits = self.checked(session.read(ids, all=True)).astype(np.float64)  # (T, V)
             logits -= logits.max(-1, keepdims=True)
             norms = np.log(np.exp(logits).sum(-1))
             scores += (logits[np.arange(len(targets)), targets] - norms).tolist()
         return scores
 
-    def _begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+    def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
+        """Return an empty draft after a prompt, checked as for `generate`."""
         return begin_draft(prompt, sampling, self.tokenizer, self.model.config)
 
     def _write(self, drafts: Sequence[Draft], sampling: SamplingConfig) -> Iterator[None]:
-        """Write all drafts to their ends, a token each a step; yield after each step."""
-        texts = [self._text(draft, sampling, row) for row, draft in enumerate(drafts)]
-        logits = [self._read(text.session, text.draft.prompt) for text in texts]
-        while texts:
+        """Write all drafts to their ends, a token each a step; yield after each step.
+
+        So many are written at once; where one ends, the next begins.
+        """
+        waiting = deque(enumerate(drafts))
+        texts: list[_Text] = []
+        while waiting or texts:
+            logits = self._step(texts)
+            while waiting and len(texts) < _TOGETHER:
+                row, draft = waiting.popleft()
+                before = texts[-1] if texts else None
+                texts.append(self._text(draft, sampling, row))
+                logits.append(self._read_prompt(texts[-1], before))
             for text, scores in zip(texts, logits, strict=True):
                 # Rows of the model beyond the vocabulary are padding, which is never drawn.
-                known = self._checked(scores[: self.tokenizer.vocab_size])
-                self._take(text.draft, text.draw(known, sampling))
+                known = self.checked(scores[: self.tokenizer.vocab_size])
+                self.take(text.draft, text.draw(known, sampling))
             yield
             texts = [text for text in texts if text.draft.reason is None]
-            if texts:
-                last = np.array([text.draft.ids[-1] for text in texts], dtype=np.int64)
-                logits = list(self.model.core.step([text.session for text in texts], last))
+
+    def _step(self, texts: Sequence[_Text]) -> list[NDArray[np.float32]]:
+        """Return the logits after the last token of each text."""
+        if not texts:
+            return []
+        last = np.array([text.draft.ids[-1] for text in texts], dtype=np.int64)
+        return list(self.model.core.step([text.session for text in texts], last))
 
     def _text(self, draft: Draft, sampling: SamplingConfig, row: int) -> _Text:
         session = self.model.session(len(draft.prompt) + draft.limit)
@@ -131,14 +159,22 @@ class NativeEngine:
             history = History(draft.prompt, self.tokenizer.vocab_size)
         return _Text(draft, session, iter(uniforms(seed, draft.limit).tolist()), history)
 
-    def _read(self, session: Any, ids: Sequence[int]) -> NDArray[np.float32]:
+    def _read_prompt(self, text: _Text, before: _Text | None) -> NDArray[np.float32]:
+        """Return the logits after a prompt; what the text before it has read is not read again."""
+        prompt = text.draft.prompt
+        if before is not None and before.draft.prompt == prompt:
+            text.session.take_over(before.session, len(prompt) - 1)
+        return self.read(text.session, prompt[text.session.length :])
+
+    def read(self, session: Any, ids: Sequence[int]) -> NDArray[np.float32]:
         """Read tokens into a session; return the logits (V,) after the last."""
         array = np.asarray(ids, dtype=np.int64)
         for first in range(0, len(array), _CHUNK):
             logits: NDArray[np.float32] = session.read(array[first : first + _CHUNK])
         return logits
 
-    def _checked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    def checked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the logits, which must be finite."""
         if not np.isfinite(logits).all():
             raise ModelError(
                 "The model's logits are not finite, so that no token can be drawn: its weights are "
@@ -146,7 +182,8 @@ class NativeEngine:
             )
         return logits
 
-    def _take(self, draft: Draft, token: int) -> None:
+    def take(self, draft: Draft, token: int) -> None:
+        """Add a drawn token to a draft, or end it at an end token."""
         if token in self._ends:
             draft.end("stop")
             return

@@ -10,6 +10,7 @@ Shapes: V vocab, N candidates.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -97,16 +98,26 @@ def draw(logits: Floats, sampling: SamplingConfig, uniform: float) -> int:
 def uniforms(seed: int | None, count: int) -> NDArray[np.float64]:
     """Return one uniform number for each step: those that torch's generator gives for the seed.
 
-    torch's CPU generator is the Mersenne Twister of Matsumoto and Nishimura (1998), which numpy has
-    as well; a double takes the low 53 bits of two of its numbers, the second below the first.
+    torch's CPU generator is the Mersenne Twister of Matsumoto and Nishimura (1998), which Python
+    has as well; a double takes the low 53 bits of two of its numbers, the second below the first.
     """
     if seed is None:
-        return np.random.default_rng().random(count)
-    twister = np.random.MT19937()
-    twister._legacy_seeding(seed & 0xFFFFFFFF)
-    words = twister.random_raw(2 * count).reshape(count, 2).astype(np.uint64)
-    whole = (words[:, 0] << np.uint64(32)) | words[:, 1]
-    return (whole & np.uint64((1 << 53) - 1)).astype(np.float64) * 2.0**-53
+        fresh = random.Random()
+        return np.array([fresh.random() for _ in range(count)])
+    twister = random.Random()
+    twister.setstate((3, (*_twister_words(seed & 0xFFFFFFFF), 624), None))
+    draw = twister.getrandbits
+    whole = [(draw(32) << 32 | draw(32)) & ((1 << 53) - 1) for _ in range(count)]
+    return np.array(whole, dtype=np.float64) * 2.0**-53
+
+
+def _twister_words(seed: int) -> list[int]:
+    """Return the state that a seed of 32 bits begins with (Knuth, TAOCP 2, 3rd edition, p. 106)."""
+    words = [seed]
+    for place in range(1, 624):
+        mixed = words[-1] ^ words[-1] >> 30
+        words.append((1_812_433_253 * mixed + place) & 0xFFFFFFFF)
+    return words
 
 
 def _draw_sorted(

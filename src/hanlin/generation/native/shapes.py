@@ -6,8 +6,9 @@ python -m hanlin.generation.native.shapes
 from __future__ import annotations
 
 from hanlin.config import ModelConfig
+from hanlin.models.packed_config import packed_shapes
 
-__all__ = ["parameter_shapes"]
+__all__ = ["packed_names", "parameter_shapes"]
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -23,6 +24,24 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     if not config.tie_embeddings:
         shapes["unembedding.weight"] = (config.vocab_size, width)
     return shapes
+
+
+def packed_names(
+    config: ModelConfig, bits: int, table_bits: int, group: int
+) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """Return the shapes of all tensors of a packed folder, and the types of the codes."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    codes: dict[str, str] = {}
+    for name, shape in parameter_shapes(config).items():
+        if len(shape) == 1:
+            shapes[name] = shape
+            continue
+        root = name.removesuffix(".weight")
+        width = bits if root.startswith("blocks.") else table_bits
+        for leaf, packed in packed_shapes(shape[0], shape[1], width, group).items():
+            shapes[f"{root}.{leaf}"] = packed
+        codes[f"{root}.codes"] = "I8" if width == 8 else "U8"
+    return shapes, codes
 
 
 def _attention_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

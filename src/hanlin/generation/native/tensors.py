@@ -2,7 +2,7 @@
 
 The same names, shapes, types and fingerprint are checked, without torch. bfloat16, which numpy has
 not, comes as its 16 bits in uint16. Arrays lie in the file, mapped into memory, so that what is
-read once is copied once.
+read once is copied once. Fingerprints are taken by another thread while the arrays are used.
 
     python -m hanlin.generation.native.tensors FOLDER
 """
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -47,12 +49,23 @@ class Stored:
     """The type by its name in safetensors."""
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    tensors: dict[str, Stored]
+    stated: str | None
+    """The fingerprint in the header."""
+
+
+@contextmanager
 def read_arrays(
     folder: Path, expected: Mapping[str, tuple[int, ...]], codes: Mapping[str, str]
-) -> dict[str, Stored]:
+) -> Iterator[dict[str, Stored]]:
     """Read the tensors named in `expected`, which the folder must hold in these shapes.
 
-    `codes` names those that are integers, and of which type; all others are numbers.
+    `codes` names those that are integers, and of which type; all others are numbers. Whether they
+    were altered is known when the context is left, which raises if they were, whatever else was
+    found wrong with them.
 
     Raises:
         ModelError: tensors are missing, left over, of another shape or type, or altered; or the
@@ -62,9 +75,20 @@ def read_arrays(
     names = {full_name(stored, expected): stored for stored in places if not is_derived(stored)}
     check_names(folder, set(names), set(expected), tied="lm_head.weight" not in expected)
     files = {file: _read_file(folder / file) for file in sorted(set(places.values()))}
-    found = {name: files[places[names[name]]][names[name]] for name in expected}
+    with _unaltered(list(files.values())):
+        found = {name: files[places[names[name]]].tensors[names[name]] for name in expected}
+        _check(found, expected, codes, {name: folder / places[names[name]] for name in found})
+        yield found
+
+
+def _check(
+    found: Mapping[str, Stored],
+    expected: Mapping[str, tuple[int, ...]],
+    codes: Mapping[str, str],
+    places: Mapping[str, Path],
+) -> None:
     for name, tensor in found.items():
-        where = f"{name} in {folder / places[names[name]]}"
+        where = f"{name} in {places[name]}"
         if tensor.array.shape != expected[name]:
             raise ModelError(
                 f"{where} has the shape {tensor.array.shape}, but config.json asks for "
@@ -75,21 +99,37 @@ def read_arrays(
             raise ModelError(
                 f"{where} is of the type {tensor.kind}, where {' or '.join(kinds)} must be. {ANEW}"
             )
-    return found
 
 
-def _read_file(path: Path) -> dict[str, Stored]:
+@contextmanager
+def _unaltered(files: Sequence[_File]) -> Iterator[None]:
+    """Take fingerprints meanwhile; raise ModelError at the end for one that is not as stated."""
+    altered: list[Path] = []
+
+    def compare() -> None:
+        stated = [file for file in files if file.stated is not None]
+        altered.extend(file.path for file in stated if file.stated != _digest(file.tensors))
+
+    thread = Thread(target=compare, name="hanlin-fingerprints")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        if altered:
+            raise ModelError(
+                f"{altered[0]} was altered: the SHA-256 of its tensors is not the one in its "
+                f"header. {ANEW}"
+            )
+
+
+def _read_file(path: Path) -> _File:
     header, start = _read_header(path)
     stated = (header.pop("__metadata__", None) or {}).get(DIGEST)
     data: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
     if path.stat().st_size > start:
         data = np.memmap(path, dtype=np.uint8, mode="r", offset=start)
-    tensors = dict(_cut(path, header, data))
-    if stated is not None and stated != _digest(tensors):
-        raise ModelError(
-            f"{path} was altered: the SHA-256 of its tensors is not the one in its header. {ANEW}"
-        )
-    return tensors
+    return _File(path, dict(_cut(path, header, data)), stated)
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -133,5 +173,5 @@ if __name__ == "__main__":
     import sys
 
     for file in sorted(Path(sys.argv[1]).glob("*.safetensors")):
-        for tensor_name, tensor in _read_file(file).items():
+        for tensor_name, tensor in _read_file(file).tensors.items():
             print(tensor_name, tensor.kind, tensor.array.shape)

@@ -18,6 +18,8 @@ namespace hanlin {
 namespace {
 
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kSmallPage = 4096;
+constexpr size_t kMapped = size_t(64) << 10;  // from here on memory comes as pages of its own
 constexpr size_t kMostColumns = 1 << 20;  // what 32-bit sums of int8 are safe for
 
 // Halves to even, for finite numbers; large ones may round to an infinity.
@@ -26,6 +28,26 @@ uint16_t to_bf16(float value) {
     std::memcpy(&bits, &value, 4);
     return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
+
+#if defined(__linux__)
+// Return `size` zeroed bytes, a multiple of `unit`, at a multiple of it; in large pages if that is
+// one.  Pages come zeroed when they are first touched; to zero them again would take as long as to
+// fill them.
+uint8_t* map_pages(size_t size, size_t unit) {
+    const size_t room = size + unit;
+    if (room < size) throw std::bad_alloc();
+    void* memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    uint8_t* start = static_cast<uint8_t*>(memory);
+    const size_t before =
+        round_up(reinterpret_cast<uintptr_t>(start), unit) - reinterpret_cast<uintptr_t>(start);
+    if (before > 0) munmap(start, before);
+    munmap(start + before + size, unit - before);
+    // Only advice: without large pages all is the same but slower.
+    if (unit == kHugePage) madvise(start + before, size, MADV_HUGEPAGE);
+    return start + before;
+}
+#endif
 
 size_t panel_bytes(Format format, size_t columns, int group) {
     switch (format) {
@@ -83,19 +105,32 @@ bool fill_panel(const Part& part, bool wide, uint8_t* panel) {
 
 Buffer::Buffer(size_t bytes) {
     if (bytes == 0) return;
-    const size_t unit = bytes >= kHugePage ? kHugePage : kLine;
-    const size_t size = round_up(bytes, unit);
-    void* memory = size < bytes ? nullptr : std::aligned_alloc(unit, size);
-    if (memory == nullptr) throw std::bad_alloc();
-    data_.reset(static_cast<uint8_t*>(memory));
 #if defined(__linux__)
-    // Only advice: without large pages all is the same but slower.
-    if (unit == kHugePage) madvise(memory, size, MADV_HUGEPAGE);
+    if (bytes >= kMapped) {
+        const size_t unit = bytes >= kHugePage ? kHugePage : kSmallPage;
+        const size_t whole = round_up(bytes, unit);
+        if (whole < bytes) throw std::bad_alloc();
+        data_ = {map_pages(whole, unit), Free{whole}};
+        return;
+    }
 #endif
+    const size_t size = round_up(bytes, kLine);
+    if (size < bytes) throw std::bad_alloc();
+    void* memory = std::aligned_alloc(kLine, size);
+    if (memory == nullptr) throw std::bad_alloc();
+    data_ = {static_cast<uint8_t*>(memory), Free{0}};
     std::memset(memory, 0, size);
 }
 
-void Buffer::Free::operator()(uint8_t* data) const { std::free(data); }
+void Buffer::Free::operator()(uint8_t* data) const {
+#if defined(__linux__)
+    if (mapped > 0) {
+        munmap(data, mapped);
+        return;
+    }
+#endif
+    std::free(data);
+}
 
 Matrix::Matrix(size_t rows, size_t columns, Format format, int group)
     : rows_(rows), columns_(columns) {
@@ -113,7 +148,8 @@ Matrix::Matrix(size_t rows, size_t columns, Format format, int group)
     if (format == Format::int8) {
         scales_.resize(padded_rows());
         panels_.scales = scales_.data();
-        std::memset(memory_.data(), 128, num_panels() * panels_.panel_bytes);
+        if (padded_rows() > rows || size_t(panels_.columns) > columns)  // a code of nothing is 128
+            std::memset(memory_.data(), 128, num_panels() * panels_.panel_bytes);
     }
 }
 
@@ -155,8 +191,15 @@ bool Matrix::fill_int8(size_t first, size_t rows, const int8_t* codes, const flo
     for (size_t r = 0; r < rows; ++r) {
         const size_t row = first + r, lane = row % kPanelRows;
         uint8_t* panel = panel_of(row);
-        for (size_t k = 0; k < columns_; ++k)
-            panel[k / 4 * kLine + 4 * lane + k % 4] = uint8_t(codes[r * columns_ + k] + 128);
+        const int8_t* from = codes + r * columns_;
+        size_t k = 0;
+        for (; k + 4 <= columns_; k += 4) {
+            uint32_t four;
+            std::memcpy(&four, from + k, 4);
+            four ^= 0x80808080;  // adds 128 to each byte
+            std::memcpy(panel + k / 4 * kLine + 4 * lane, &four, 4);
+        }
+        for (; k < columns_; ++k) panel[k / 4 * kLine + 4 * lane + k % 4] = uint8_t(from[k] + 128);
         scales_[row] = scales[r];
         finite = finite && std::isfinite(scales[r]);
     }
@@ -169,22 +212,26 @@ bool Matrix::fill_int4(size_t first, size_t rows, const uint8_t* codes, const ui
     if (panels_.format != Format::int4) throw std::invalid_argument("4-bit codes for other weights");
     const size_t half = (columns_ + 1) / 2, group = size_t(panels_.group);
     const size_t group_bytes = kLine + group / 8 * kLine;
+    std::vector<uint8_t> plain(size_t(panels_.columns));  // a row's codes, a byte each
     bool finite = true;
     for (size_t r = 0; r < rows; ++r) {
         const size_t row = first + r, lane = row % kPanelRows;
         uint8_t* panel = panel_of(row);
+        for (size_t k = 0; k < half; ++k) plain[k] = codes[r * half + k] & 15;
+        for (size_t k = half; k < columns_; ++k) plain[k] = codes[r * half + k - half] >> 4;
         for (size_t g = 0; g < num_groups(); ++g) {
             const size_t at = r * num_groups() + g;
-            std::memcpy(panel + g * group_bytes + 2 * lane, scales + at, 2);
-            std::memcpy(panel + g * group_bytes + 2 * (kPanelRows + lane), zeros + at, 2);
+            uint8_t* head = panel + g * group_bytes;
+            std::memcpy(head + 2 * lane, scales + at, 2);
+            std::memcpy(head + 2 * (kPanelRows + lane), zeros + at, 2);
             finite = finite && (scales[at] & 0x7c00) != 0x7c00 && (zeros[at] & 0x7c00) != 0x7c00;
-        }
-        for (size_t k = 0; k < columns_; ++k) {
-            const uint8_t byte = codes[r * half + (k < half ? k : k - half)];
-            const uint8_t code = k < half ? byte & 15 : byte >> 4;
-            const size_t inside = k % group, line = inside / 8;
-            uint8_t& place = panel[k / group * group_bytes + (1 + line) * kLine + 4 * lane + k % 4];
-            place = uint8_t(place | (inside % 8 < 4 ? code : code << 4));
+            for (size_t k = 0; k < group; k += 8) {
+                uint32_t low, high;
+                std::memcpy(&low, plain.data() + g * group + k, 4);
+                std::memcpy(&high, plain.data() + g * group + k + 4, 4);
+                low |= high << 4;  // codes are below 16, so that no byte flows into the next
+                std::memcpy(head + (1 + k / 8) * kLine + 4 * lane, &low, 4);
+            }
         }
     }
     return finite;

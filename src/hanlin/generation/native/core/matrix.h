@@ -26,9 +26,10 @@ public:
 
 private:
     struct Free {
+        size_t mapped;  // bytes that the system gave as pages; 0 where the heap gave them
         void operator()(uint8_t* data) const;
     };
-    std::unique_ptr<uint8_t, Free> data_;
+    std::unique_ptr<uint8_t, Free> data_{nullptr, Free{0}};
 };
 
 enum class Number { fp32, fp16, bf16 };

@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include <cstring>
 #include <stdexcept>
 
 #include "choosing.h"
@@ -152,6 +153,24 @@ void Session::rewind(size_t length) {
     if (length > length_)
         refuse("the session holds " + std::to_string(length_) + " tokens, not " +
                std::to_string(length));
+    length_ = length;
+}
+
+void Session::take_over(const Session& other, size_t length) {
+    if (&other.model_ != &model_) refuse("a text of another model");
+    std::lock_guard<std::mutex> alone(model_.busy_);
+    if (length > other.length_ || length > capacity_)
+        refuse(std::to_string(length) + " tokens of a text that holds " +
+               std::to_string(other.length_) + ", for one with room for " +
+               std::to_string(capacity_));
+    const Shape& s = model_.shape();
+    if (&other != this)
+        for (size_t layer = 0; layer < s.layers; ++layer)
+            for (size_t head = 0; head < s.kv_heads; ++head) {
+                const size_t bytes = length * padded_dim_ * sizeof(float);
+                std::memcpy(keys(layer, head), other.keys(layer, head), bytes);
+                std::memcpy(values(layer, head), other.values(layer, head), bytes);
+            }
     length_ = length;
 }
 

@@ -111,6 +111,9 @@ public:
     void read(const int64_t* tokens, size_t count, bool all, float* logits);
     // Forget all tokens after the first `length`.
     void rewind(size_t length);
+    // Hold the first `length` tokens of another text, in place of what was held: to the bit what
+    // reading them would leave.  Throws std::invalid_argument if there are not so many, or no room.
+    void take_over(const Session& other, size_t length);
 
     size_t length() const { return length_; }
     size_t capacity() const { return capacity_; }
