@@ -102,4 +102,4 @@ def test_states_that_are_not_finite_are_an_error_and_no_vector(serve, models, mo
     monkeypatch.setattr(model, "hidden", lambda ids: torch.full((1, ids.shape[1], 4), torch.nan))
     response = client.post(PATH, json={"input": "小猫"})
     assert response.status_code == 500
-    assert response.json()["error"]["type"] == "server_error"
+    assert response.json()["error"]["code"] == "not_finite"

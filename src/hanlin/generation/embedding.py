@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hanlin.errors import HanlinError
+from hanlin.errors import NotFiniteError
 from hanlin.generation.engine import Engine
 
 __all__ = ["embed_ids"]
@@ -29,13 +29,13 @@ def embed_ids(engine: Engine, ids: Sequence[int], first: int = 0) -> Tensor:
 
     Raises:
         ModelError: the text is longer than the context.
-        HanlinError: the states are not finite.
+        NotFiniteError: the states hold numbers that are none.
     """
     model = engine.model
     hidden = model.hidden(torch.tensor([list(ids)], device=model.embedding.weight.device))
     mean = hidden[0, first:].float().mean(0)  # (C,)
     if not bool(mean.isfinite().all()):
-        raise HanlinError(
+        raise NotFiniteError(
             "The model's hidden states of this text are not finite, so that it has no vector. "
             "Its weights hold numbers that are none: take an earlier release or checkpoint."
         )

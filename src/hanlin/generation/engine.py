@@ -31,6 +31,7 @@ from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import draw
 from hanlin.generation.scoring import score_tokens
 from hanlin.generation.search import search
+from hanlin.generation.soundness import require_finite
 from hanlin.generation.speculative import Speculation, write_speculatively
 from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
@@ -194,6 +195,7 @@ class Engine:
                 hidden = _repeat(hidden, cache, len(drafts))
             # Rows of the model beyond the vocabulary are padding, which is never drawn.
             logits = self.model.head(hidden)[:, : self.vocabulary.size].float()
+            require_finite(logits, drafts)
             led = logits if guidance is None else guidance.guide(logits)
             ids = steering.amend(draw(steering.steer(led), sampling, chance[:, step]))
             steering.take(ids)
