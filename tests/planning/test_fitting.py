@@ -167,6 +167,12 @@ def test_a_short_training_is_evaluated_and_sampled_at_its_end() -> None:
     assert 8 <= found.samples < 40
 
 
+def test_rows_that_cost_nothing_to_write_are_no_division_by_it() -> None:
+    free = replace(SLOW, decode_row_seconds=0.0)
+    found = plan_measures(84, 1024, free, languages=2, prompts=3)
+    assert (found.samples, found.greedy) == (40, 48)
+
+
 def test_a_long_training_is_measured_as_often_and_as_well_as_helps() -> None:
     found = plan_measures(20_000, 8192, SPEED, languages=2, prompts=3)
     assert (found.eval_every, found.sample_every) == (2000, 5000)

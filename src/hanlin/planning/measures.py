@@ -30,6 +30,7 @@ _WORTH_IT = 4096
 _LEAST_SCORED, _MOST_SCORED = 512, 65_536
 _LEAST_TEST, _MOST_TEST = 2_000, 500_000
 _LEAST_TEXTS = 8
+_LEAST_ROW_SECONDS = 1e-6  # what is below it could not be told from nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def _interval(steps: int, times: int) -> int:
 
 def _texts(seconds: float, tokens: int, speed: Speed) -> int:
     """Return how many texts are written side by side in a time."""
-    return 1 + max(0, int((seconds / tokens - speed.decode_seconds) / speed.decode_row_seconds))
+    spare = max(0.0, seconds / tokens - speed.decode_seconds)
+    return 1 + int(spare / max(speed.decode_row_seconds, _LEAST_ROW_SECONDS))
 
 
 def _sample_tokens(speed: Speed) -> int:
