@@ -169,7 +169,7 @@ def test_a_short_training_is_evaluated_and_sampled_at_its_end() -> None:
 
 def test_rows_that_cost_nothing_to_write_are_no_division_by_it() -> None:
     free = replace(SLOW, decode_row_seconds=0.0)
-    found = plan_measures(84, 1024, free, languages=2, prompts=3)
+    found = plan_measures(840, 1024, free, languages=2, prompts=3)
     assert (found.samples, found.greedy) == (40, 48)
 
 
