@@ -11,16 +11,22 @@ in the training text.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import hanlin
 from hanlin.config import SamplingConfig
 from hanlin.text import find_language, iterate_documents, short_language
 from hanlin.text.world import check
+
+_BATCH, _STRETCH = 100, 128
 
 
 def main() -> None:
@@ -45,16 +51,26 @@ def main() -> None:
 def _sample(options: argparse.Namespace) -> dict[str, list[str]]:
     model = hanlin.load(options.model or options.run, expansion="")  # the stories are the core's
     stories: dict[str, list[str]] = {"zh": [], "en": []}
-    seed = options.seed
+    seeds = draw_seeds(options.seed)
     while min(map(len, stories.values())) < options.stories:
         sampling = SamplingConfig(
-            temperature=options.temperature, top_p=1.0, max_tokens=250, seed=seed
+            temperature=options.temperature, top_p=1.0, max_tokens=250, seed=next(seeds)
         )
-        for completion in model.engine.generate_batch([""] * 100, sampling):
+        for completion in model.engine.generate_batch([""] * _BATCH, sampling):
             language = short_language(find_language(completion.text))
             stories.setdefault(language, []).append(completion.text)
-        seed += 100
     return {language: stories[language][: options.stories] for language in ("zh", "en")}
+
+
+def draw_seeds(seed: int) -> Iterator[int]:
+    """Yield the seeds of batches, whose rows draw with seeds in a row; those of no other `seed`.
+
+    A generator takes 32 bits. Each batch has a stretch of them to itself, at a place that hangs on
+    the seed and on the batch's number as a hash does.
+    """
+    for batch in itertools.count():
+        (word,) = np.random.SeedSequence((seed, batch)).generate_state(1)
+        yield int(word) // _STRETCH * _STRETCH
 
 
 def _judge(texts: list[str], language: str, training: set[str], problems: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@
     │   ├── RunError                          a run folder that is locked, changed or unwritable
     │   └── MissingExtraError                 an optional package that is not installed
     ├── BusyError               exit code 1   more requests than are taken on at once
+    ├── NotFiniteError          exit code 1   a model whose numbers are none, met in a text
     ├── CheckpointError         exit code 1   a state that cannot be saved or restored
     ├── StoppedError            exit code 3   stopped by a signal, with the state saved
     └── QualityGateError        exit code 4   a quality gate that was not met
@@ -28,6 +29,7 @@ __all__ = [
     "HanlinError",
     "MissingExtraError",
     "ModelError",
+    "NotFiniteError",
     "QualityGateError",
     "RecipeError",
     "RunError",
@@ -76,6 +78,10 @@ class MissingExtraError(UserError):
 
 class BusyError(HanlinError):
     """More requests than are taken on at once; the same request may succeed later."""
+
+
+class NotFiniteError(HanlinError):
+    """A model that computes numbers that are none, where a text came to them."""
 
 
 class CheckpointError(HanlinError):

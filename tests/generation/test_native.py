@@ -17,7 +17,7 @@ from hanlin.compression.quantising import quantise
 from hanlin.compression.rounding import round_to_nearest
 from hanlin.config import ModelConfig, QuantisationConfig, SamplingConfig
 from hanlin.errors import HanlinError, ModelError, UserError
-from hanlin.generation import Engine
+from hanlin.generation import Engine, Scheduler
 from hanlin.generation.native import NativeEngine, is_available, load_core, load_native
 from hanlin.generation.native.rounding import round_int4, round_int8
 from hanlin.generation.native.sampling import History, draw, needs_history, uniforms
@@ -272,6 +272,23 @@ def test_both_engines_write_the_same(pair, shape: str) -> None:
         drawn = SamplingConfig(seed=seed, max_tokens=30, repetition_penalty=1.1)
         assert_same_but_for_ties(plain, fast, prompt, drawn)
         assert "".join(fast.stream(prompt, drawn)) == fast.generate(prompt, drawn).text
+
+
+@native
+def test_both_engines_hold_a_text_to_its_fewest_tokens(pair) -> None:
+    plain, fast = pair()
+    generator = np.random.default_rng(4)
+    for seed in range(20):
+        prompt = generator.integers(3, plain.tokenizer.vocab_size, 1 + seed % 5).tolist()
+        for fewest in (0, 7, 20):
+            drawn = SamplingConfig(temperature=2.0, top_p=1.0, seed=seed, max_tokens=20)
+            held = drawn.model_copy(update={"min_tokens": fewest})
+            assert_same_but_for_ties(plain, fast, prompt, held)
+            assert len(fast.generate(prompt, held).ids) >= fewest
+            scheduler = Scheduler(fast)
+            job = scheduler.submit(prompt, held)
+            scheduler.run()
+            assert job.complete() == fast.generate(prompt, held)
 
 
 @native

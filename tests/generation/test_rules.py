@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hanlin.config import SamplingConfig
 from hanlin.errors import TokenizerError, UserError
+from hanlin.generation import LookupProposer, Scheduler, Speculation
 from hanlin.generation.best import mean_logprob
 from hanlin.generation.guidance import combine
 from hanlin.generation.repeats import (
@@ -97,6 +99,42 @@ def test_bias_moves_tokens_by_id_and_by_text(vocabulary):
 def test_a_bias_on_what_is_not_one_token_is_refused(vocabulary, token):
     with pytest.raises(UserError, match="not one token"):
         LogitBias([(token, 1.0)], vocabulary)
+
+
+def test_a_text_does_not_end_before_its_fewest_tokens(engine):
+    writer = engine()
+    eager = WARM.model_copy(update={"logit_bias": ((0, 100.0), (2, 100.0))})
+    assert writer.generate("a", eager).ids == []
+    held = eager.model_copy(update={"min_tokens": 6})
+    alone = writer.generate("a", held)
+    assert (len(alone.ids), alone.finish_reason) == (6, "stop")
+    assert not {0, 2} & set(alone.ids)
+    assert [len(each.ids) for each in writer.generate_batch(["a", "bc", ""], held)] == [6] * 3
+    speculation = Speculation(LookupProposer(shortest=1))
+    assert writer.generate("a", held, speculation) == alone
+    scheduler = Scheduler(writer)
+    jobs = [scheduler.submit("a", held), scheduler.submit("a", eager)]
+    scheduler.run()
+    assert [job.complete() for job in jobs] == [alone, writer.generate("a", eager)]
+
+
+def test_a_stop_string_ends_a_text_before_its_fewest_tokens(engine):
+    writer = engine()
+    text = writer.generate("a", WARM).text
+    stopped = WARM.model_copy(update={"min_tokens": 20, "stop": (text[1],)})
+    assert len(writer.generate("a", stopped).ids) < 20
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"min_tokens": 9, "max_tokens": 8}, "min_tokens 9 is above max_tokens 8"),
+        ({"min_tokens": 2, "regex": "[0-9]"}, "min_tokens and regex exclude each other"),
+    ],
+)
+def test_fewest_tokens_that_cannot_be_are_refused(values, message):
+    with pytest.raises(ValidationError, match=message):
+        SamplingConfig(**values)
 
 
 def test_a_banned_text_is_found_across_tokens(vocabulary):

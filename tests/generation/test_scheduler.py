@@ -190,6 +190,7 @@ def test_every_setting_of_sampling_is_known():
         "frequency_penalty stop seed typical_p dry_multiplier dry_base dry_allowed dry_breakers "
     )
     known += "no_repeat_ngram logit_bias banned forced json_schema regex grammar choices logprobs "
+    known += "min_tokens "
     known += "guidance best_of negative_prompt"  # these are refused
     assert set(SamplingConfig.model_fields) == set(known.split())
 

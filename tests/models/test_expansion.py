@@ -9,16 +9,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from hanlin.config import ExpandConfig
 from hanlin.errors import ModelError
-from hanlin.models import Decoder, flops_per_token, load_release, save_expansion, save_release
+from hanlin.models import (
+    Decoder,
+    flops_per_token,
+    forward_flops_per_token,
+    load_release,
+    save_expansion,
+    save_release,
+    step_flops_per_token,
+)
 from hanlin.models.expansion import (
     Expansion,
     apply_expansion,
     begin_expansion,
     extract_expansion,
-    frozen_flops_per_token,
     list_expansions,
 )
 
@@ -237,12 +246,34 @@ def test_an_expansion_that_does_not_fit_the_core_is_refused(make, shape, setting
         begin(make(shape), ExpandConfig(**settings))
 
 
-def test_frozen_weights_cost_less_and_nothing_is_spared_where_all_learn(make):
+def counted_by_torch(module: Decoder) -> float:
+    """Return the operations of the matrix products that a step really does, for one token."""
+    rows = torch.arange(48).view(2, 24)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        torch.nn.functional.cross_entropy(module(rows).flatten(0, 1), rows.flatten()).backward()
+    return counter.get_total_flops() / rows.numel()
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "gpt2-untied", "qwen3"])
+@pytest.mark.parametrize("name", [*CONFIGS, "all"])
+def test_a_step_is_counted_as_what_torch_does_in_it(make, shape, name):
+    core = make(shape)
+    module = core.train() if name == "all" else begin(core, CONFIGS[name]).train()
+    # Biases and norms, which are no matrix products, are all that lies between the counts.
+    assert step_flops_per_token(module, 24) == pytest.approx(counted_by_torch(module), rel=0.04)
+
+
+def test_nothing_is_spared_where_all_learn_and_no_gradient_is_priced_where_nothing_does(make):
     core = make("llama")
-    assert frozen_flops_per_token(core, 40) == flops_per_token(core.config, 40) - (
-        2 * core.config.vocab_size * core.config.hidden_size  # the head counts as frozen
-    )
-    late = begin(core, ExpandConfig(method="layers", layers=(2,)))
-    early = begin(core, ExpandConfig(method="layers", layers=(0,)))
-    saved = frozen_flops_per_token(early, 40) - frozen_flops_per_token(late, 40)
-    assert saved == 2 * 2 * sum(p.numel() for p in core.blocks[0].parameters())
+    assert step_flops_per_token(core, 40) == flops_per_token(core.config, 40)
+    frozen = make("llama").requires_grad_(False)
+    assert step_flops_per_token(frozen, 40) == forward_flops_per_token(core.config, 40)
+
+
+def test_below_the_first_layer_that_learns_only_the_forward_pass_counts(make):
+    core = make("llama")
+    shape = core.config
+    late, early = (begin(core, ExpandConfig(method="layers", layers=(n,))) for n in (2, 0))
+    saved = step_flops_per_token(early, 40) - step_flops_per_token(late, 40)
+    attention = 4 * shape.num_heads * shape.resolved_head_dim * 40
+    assert saved == 2 * (2 * sum(p.numel() for p in core.blocks[0].parameters()) + 2 * attention)

@@ -22,8 +22,12 @@ from hanlin.errors import DataError
 from hanlin.models import resolve_model
 from hanlin.planning import fit_recipe
 from hanlin.planning.fitting import Fit, fit_to_machine
+from hanlin.planning.measures import plan_measures
+from hanlin.planning.phases import evaluation_phases, training_phases
+from hanlin.planning.preparation import Preparation
 from hanlin.planning.probe import Speed
 from hanlin.planning.vocabulary import largest_vocabulary, train_supported
+from hanlin.planning.workload import list_workloads
 from hanlin.planning.writing import write_recipe
 from planned_text import estimate_of
 
@@ -41,6 +45,16 @@ SPEED = Speed(
     peak_flops=1e11,
     step_flops=5e10,
 )
+
+SLOW = replace(
+    SPEED,
+    step_seconds=0.6,
+    score_tokens_per_second=2_500,
+    decode_seconds=0.01,
+    decode_row_seconds=0.001,
+    step_flops=8e9,
+)
+"""A crowded core."""
 
 
 def fit(**changes: object) -> Fit:
@@ -120,6 +134,59 @@ def test_text_of_few_patterns_gets_a_vocabulary_that_it_supports() -> None:
     found = largest_vocabulary(texts, 4096, 300.0)
     assert train_supported(texts, TokenizerConfig(vocab_size=4096)).vocab_size == found == 512
     assert largest_vocabulary(texts, 4096, 1e9) == 4096
+
+
+def phases(recipe: Recipe, speed: Speed) -> dict[str, float]:
+    """Return the seconds of what `hanlin plan` foretells."""
+    corpus = fit().corpus
+    numbers = dict.fromkeys(Preparation.__dataclass_fields__, 1e9)
+    around = Preparation(**{**numbers, "vocab_size": 2048})  # type: ignore[arg-type]
+    (work,) = list_workloads(recipe, recipe.tokenizer.vocab_size)
+    learning = training_phases(recipe, work, corpus, speed, 1e6)
+    return learning | evaluation_phases(recipe, work, corpus, around, speed, 1e6)
+
+
+@pytest.mark.parametrize(("steps", "speed"), [(85, SLOW), (100, SPEED), (3000, SLOW)])
+def test_the_plan_of_a_fitted_recipe_measures_in_its_share_of_the_time(
+    steps: int, speed: Speed
+) -> None:
+    minutes = steps * speed.step_seconds / 60 / 0.85
+    fitted = fit(steps=steps, speed=speed, batch_tokens=1024, minutes=minutes)
+    recipe = parse_recipe(tomllib.loads(write_recipe(fitted, "mine")), where="test")
+    seconds = steps * speed.step_seconds
+    found = phases(recipe, speed)
+    assert found["validation"] < 0.1 * seconds
+    assert found["samples"] < 0.1 * seconds
+    assert found["test"] < 0.35 * seconds
+
+
+def test_a_short_training_is_evaluated_and_sampled_at_its_end() -> None:
+    found = plan_measures(84, 1024, SLOW, languages=2, prompts=3)
+    assert (found.eval_every, found.sample_every) == (84, 84)
+    assert found.eval_tokens < 4096
+    assert 8 <= found.samples < 40
+
+
+def test_rows_that_cost_nothing_to_write_are_no_division_by_it() -> None:
+    free = replace(SLOW, decode_row_seconds=0.0)
+    found = plan_measures(840, 1024, free, languages=2, prompts=3)
+    assert (found.samples, found.greedy) == (40, 48)
+
+
+def test_a_long_training_is_measured_as_often_and_as_well_as_helps() -> None:
+    found = plan_measures(20_000, 8192, SPEED, languages=2, prompts=3)
+    assert (found.eval_every, found.sample_every) == (2000, 5000)
+    assert (found.eval_tokens, found.test_tokens) == (65_000, 500_000)
+    assert (found.samples, found.greedy) == (40, 48)
+
+
+def test_more_time_never_measures_less() -> None:
+    found = [plan_measures(n, 1024, SLOW, languages=2, prompts=3) for n in (50, 200, 800, 3200)]
+    for key in ("eval_tokens", "test_tokens", "samples", "greedy"):
+        values = [getattr(each, key) for each in found]
+        assert key == "eval_tokens" or values == sorted(values), key
+    evaluations = [n / each.eval_every for n, each in zip((50, 200, 800, 3200), found, strict=True)]
+    assert evaluations == sorted(evaluations)
 
 
 @pytest.mark.slow

@@ -160,7 +160,7 @@ def test_the_page_loads_nothing_from_elsewhere(run: Path) -> None:
     for tag, attributes in found.tags:
         assert tag not in ("link", "img", "iframe", "object", "embed")
         assert "src" not in attributes
-        assert (attributes.get("href") or "#").startswith("#")
+        assert (attributes.get("href") or "#").startswith(("#", "report.zh.html"))
         assert "style" not in attributes, "the content policy forbids inline style attributes"
         assert not any(name.startswith("on") for name in attributes)
     assert "url(" not in page
@@ -279,6 +279,9 @@ def test_an_interval_is_said_with_its_bounds(run: Path) -> None:
     markdown = (run / "report.md").read_text(encoding="utf-8")
     assert "25 % (20 % to 31 %)" in markdown
     assert "| Chinese | Chinese, human |" in markdown
+    chinese = (run / "report.zh.md").read_text(encoding="utf-8")
+    assert "25 %（20 % 至 31 %）" in chinese
+    assert "| 中文 | 中文，人写 |" in chinese
 
 
 def test_skipped_steps_are_told(run: Path) -> None:

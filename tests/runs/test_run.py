@@ -30,6 +30,8 @@ def test_a_run_leaves_everything_that_the_design_names(tiny_run: Path) -> None:
         "metrics.jsonl",
         "report.html",
         "report.md",
+        "report.zh.html",
+        "report.zh.md",
     ):
         assert (tiny_run / name).is_file(), name
 

@@ -244,3 +244,26 @@ def test_another_model_is_not_found_and_those_there_are_named(serve):
     assert response.status_code == 404
     error = response.json()["error"]
     assert error["code"] == "model_not_found" and "taught" in error["message"]
+
+
+def test_a_text_ends_no_sooner_than_asked(serve, models):
+    client = serve("plain")
+    ends = models["plain"].writer.vocabulary.ends
+    eager = {"prompt": "小猫", "logit_bias": {str(end): 100 for end in ends}, "max_tokens": 9}
+    assert ask(client, **eager)["usage"]["completion_tokens"] == 0
+    found = ask(client, **eager, min_tokens=4)
+    assert found["usage"]["completion_tokens"] == 4
+    assert found["choices"][0]["finish_reason"] == "stop"
+    for body in ({"min_tokens": 10}, {"min_tokens": 1, "regex": "a"}, {"min_tokens": -1}):
+        response = client.post(PATH, json={**eager, **body})
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == "min_tokens"
+
+
+def test_a_proposed_fewest_gives_way_to_fewer_asked_for(serve, models, monkeypatch):
+    client = serve("plain")
+    proposed = models["plain"].model.proposed.model_copy(update={"min_tokens": 8})
+    monkeypatch.setitem(vars(models["plain"].model), "proposed", proposed)
+    assert ask(client, prompt="小猫")["usage"]["completion_tokens"] >= 8
+    assert ask(client, prompt="小猫", max_tokens=3)["usage"]["completion_tokens"] == 3
+    ask(client, prompt="小猫", regex="[0-9]")

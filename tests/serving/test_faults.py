@@ -163,3 +163,29 @@ def test_a_text_ends_when_its_time_is_over(running, slow):
     server = running(request_seconds=0.15)
     found = json.loads(post(server.url, LONG).read())["choices"][0]
     assert (found["finish_reason"], found["stop_reason"]) == ("length", "deadline")
+
+
+def test_a_text_whose_logits_are_no_numbers_is_told_the_step_and_others_go_on(running, monkeypatch):
+    from hanlin.generation import paged_texts
+    from hanlin.generation.drawing import draw_next
+
+    poison = 77
+
+    def harmed(logits: Any, jobs: Any, *rest: Any, **more: Any) -> Any:
+        logits = logits.clone()
+        for row, job in enumerate(jobs):
+            if poison in job.draft.prompt and len(job.draft.ids) == 3:
+                logits[row, 0] = float("nan")
+        return draw_next(logits, jobs, *rest, **more)
+
+    server = running()
+    monkeypatch.setattr(paged_texts, "draw_next", harmed)
+    body = {"prompt": [90, poison], "max_tokens": 9, "ignore_eos": True}
+    response = post(server.url, body)
+    error = json.loads(response.read())["error"]
+    assert (response.status, error["code"], error["type"]) == (500, "not_finite", "server_error")
+    assert "not finite at step 4 of this text" in error["message"]
+    events = post(server.url, {**body, "stream": True}).read().decode().strip().split("\n\n")
+    assert json.loads(events[-2].removeprefix("data: "))["error"]["code"] == "not_finite"
+    assert post(server.url, {**LONG, "seed": 1}).status == 200
+    assert server.service.state == "ready"

@@ -13,8 +13,10 @@ import torch
 
 import hanlin
 from hanlin.cli import main
+from hanlin.config import ExpandConfig
 from hanlin.errors import ModelError, QualityGateError, RecipeError, RunError, UserError
-from hanlin.models import load_release
+from hanlin.models import flops_per_token, load_release, step_flops_per_token
+from hanlin.models.expansion import begin_expansion
 from hanlin.records import read_jsonl
 from hanlin.training import read_snapshot
 from stage_runs import read_result, run_small, small_recipe
@@ -129,7 +131,17 @@ def test_its_figures_say_what_learnt_and_what_became_of_old_and_new(grown: Path)
     assert bits["after"]["new"]["zh"] == pytest.approx(
         found["evaluation"]["test"]["zh"]["bits_per_byte"]
     )
-    assert found["extra_flops"] < 0 < found["flops"]
+
+
+def test_its_operations_leave_out_the_gradients_of_what_is_frozen(grown: Path) -> None:
+    found = read_result(grown, "2-law")
+    core = load_release(grown / "stages/2-law/model", expansion="")
+    module = begin_expansion(
+        core, ExpandConfig(method="blocks", blocks=2), torch.Generator().manual_seed(1)
+    )
+    cost = step_flops_per_token(module, 48)
+    assert cost < 0.75 * flops_per_token(module.config, 48)
+    assert found["flops"] == found["tokens"] * cost
 
 
 def test_checkpoints_hold_only_what_learns(grown: Path) -> None:

@@ -141,6 +141,7 @@ def test_a_proposal_keeps_what_it_does_not_speak_of(tmp_path: Path) -> None:
         repetition_penalty=1.1,
         no_repeat_ngram=4,
         typical_p=0.8,
+        min_tokens=10,
     )
     propose_sampling(tmp_path, sampling)
     assert json.loads(path.read_text())["eos_token_id"] == [0]

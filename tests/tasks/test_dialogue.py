@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hanlin.tasks import Message, Record
 from hanlin.tasks.clarifying import measure_requests
 from hanlin.tasks.dialogue import Dialogue
+from hanlin.tasks.sources import Role
 from hanlin.tasks.turns import Talk, ask_probability, opened_prompt, read_turn, turn_prompt
 from hanlin.text.world import Story
 from hanlin.tokenizers import Tokenizer, train_tokenizer
@@ -54,6 +56,53 @@ def test_the_prompt_of_a_turn_is_the_beginning_of_the_example(bpe: Tokenizer) ->
         prompt = turn_prompt(bpe, TALK.messages[:turn])
         opened = opened_prompt(bpe, prompt, decision)  # type: ignore[arg-type]
         assert encoded.ids[: len(opened)] == tuple(opened)
+
+
+SAID = [
+    *(
+        "请把球送人。",
+        "给谁？",
+        " Ming\n",
+        "Ming has it now.",
+        "还有呢？",
+        "没有了。",
+        "9 cats",
+        "好",
+    ),
+    *("(a) or (b)?", "A"),
+]
+
+
+@pytest.mark.parametrize(("kind", "size"), [("bpe", 360), ("char", 360)])
+@pytest.mark.parametrize("first", ["user", "system"])
+def test_other_programs_write_the_tokens_that_were_taught(
+    kind: str, size: int, first: Role, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    transformers = pytest.importorskip("transformers")
+    tokenizer = train_tokenizer(kind, [" ".join(SAID)] * 9, size)
+    tokenizer.save(tmp_path)
+    auto = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    messages = tuple(
+        Message("assistant", text, "ask" if "？" in text else "answer", ("Ming", "小红"))
+        if place % 2
+        else Message("user" if place else first, text)
+        for place, text in enumerate(SAID)
+    )
+    rich = [message.as_dict() for message in messages]
+    bare = [{"role": turn["role"], "content": turn["content"]} for turn in rich]
+    told = tuple(Message(turn["role"], turn["content"]) for turn in bare)
+    for turns, table in ((messages, rich), (told, bare)):
+        encoded = Dialogue().encode(Talk(turns, "zh"), tokenizer)
+        theirs = auto.apply_chat_template(
+            table, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+        )
+        assert list(encoded.ids) == theirs["input_ids"]
+        assert list(encoded.learnt) == list(map(bool, theirs["assistant_masks"]))
+        asked = auto.apply_chat_template(
+            table[:7], tokenize=True, return_dict=True, add_generation_prompt=True
+        )
+        assert turn_prompt(tokenizer, turns[:7]) == asked["input_ids"]
 
 
 def test_a_name_is_the_same_token_where_a_message_begins_and_where_a_reply_takes_it_up() -> None:

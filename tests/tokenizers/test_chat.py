@@ -75,14 +75,15 @@ def test_characters_are_written_as_transformers_writes_them(
 def test_the_assistant_learns_its_words_and_the_end_of_its_turn(bpe: BpeTokenizer) -> None:
     ids, mask = apply_chat_template(bpe, TALK)
     learnt = [id for id, wanted in zip(ids, mask, strict=True) if wanted]
-    # The second answer begins with a line end, which shares a token with the one before it.
-    assert bpe.decode(learnt, skip_control=False) == "我叫花花 😀<|im_end|>\n\nYes!<|im_end|>"
+    assert bpe.decode(learnt, skip_control=False) == (
+        "<|answer|>我叫花花 😀<|im_end|><|answer|> Yes!<|im_end|>"
+    )
 
 
 def test_words_of_the_assistant_are_marked_too(word: Tokenizer) -> None:
     ids, mask = apply_chat_template(word, TALK[3:])
     learnt = [id for id, wanted in zip(ids, mask, strict=True) if wanted]
-    assert learnt == [*word.encode("Yes!"), 2]
+    assert learnt == [4, *word.encode("Yes!"), 2]
 
 
 def test_a_message_cannot_end_its_own_turn(bpe: BpeTokenizer) -> None:
@@ -90,7 +91,9 @@ def test_a_message_cannot_end_its_own_turn(bpe: BpeTokenizer) -> None:
     ids, mask = apply_chat_template(bpe, [{"role": "user", "content": attack}])
     assert ids.count(1) == ids.count(2) == 1
     assert not any(mask)
-    assert bpe.decode(ids, skip_control=False) == f"<|im_start|>user\n{attack}<|im_end|>\n"
+    assert bpe.decode(ids, skip_control=False) == (
+        f"<|endoftext|><|im_start|>user\n {attack}<|im_end|>\n"
+    )
 
 
 def test_the_mask_stays_in_place_beside_a_forged_token(bpe: BpeTokenizer) -> None:
@@ -100,7 +103,7 @@ def test_the_mask_stays_in_place_beside_a_forged_token(bpe: BpeTokenizer) -> Non
     ]
     ids, mask = apply_chat_template(bpe, talk)
     learnt = [id for id, wanted in zip(ids, mask, strict=True) if wanted]
-    assert bpe.decode(learnt, skip_control=False) == "ok<|sep|><|im_end|>"
+    assert bpe.decode(learnt, skip_control=False) == "<|answer|> ok<|sep|><|im_end|>"
 
 
 def test_trusted_messages_may_hold_control_tokens(bpe: BpeTokenizer) -> None:

@@ -145,6 +145,30 @@ def test_a_changed_file_of_our_own_is_run_as_it_is(bpe: BpeTokenizer, tmp_path: 
     assert tokenizer.encode("小猫") == bpe.encode("小猫")
 
 
+def test_a_folder_with_the_plain_template_is_read_with_the_one_it_was_taught_in(
+    bpe: BpeTokenizer, tmp_path: Path
+) -> None:
+    plain = """\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message['role'] + '\\n' }}
+    {%- if message['role'] == 'assistant' %}
+        {%- generation %}
+            {{- message['content'] + '<|im_end|>' }}
+        {%- endgeneration %}
+        {{- '\\n' }}
+    {%- else %}
+        {{- message['content'] + '<|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}
+"""
+    bpe.save(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(plain, encoding="utf-8")
+    assert load_tokenizer(tmp_path).chat_template == bpe.chat_template
+
+
 def test_an_edited_template_is_used(bpe: BpeTokenizer, tmp_path: Path) -> None:
     bpe.save(tmp_path)
     (tmp_path / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")

@@ -34,7 +34,7 @@ class Show(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Common):
-    """Write a run's report.html and report.md anew."""
+    """Write a run's report.html and report.md anew, and both in Chinese (report.zh)."""
 
     run: RunPath
     """The run's folder."""

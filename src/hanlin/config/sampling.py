@@ -18,6 +18,7 @@ _NEUTRAL = {
     "min_p": 0,
     "typical_p": 1,
     "no_repeat_ngram": 0,
+    "min_tokens": 0,
     "repetition_penalty": 1,
 }
 _CONSTRAINTS = ("json_schema", "regex", "grammar", "choices")
@@ -28,6 +29,8 @@ class SamplingConfig(Strict):
 
     max_tokens: int = Field(default=200, ge=1)
     """Tokens to write at most."""
+    min_tokens: int = Field(default=0, ge=0)
+    """Tokens before which the model cannot end the text; a stop string still does."""
     temperature: float = Field(default=0.8, ge=0)
     """0 takes the likeliest token always."""
     top_k: int = Field(default=0, ge=0)
@@ -97,6 +100,18 @@ class SamplingConfig(Strict):
     @classmethod
     def _written_out(cls, value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _room_for_the_fewest(self) -> Self:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError(
+                f"min_tokens {self.min_tokens} is above max_tokens {self.max_tokens}; lower it, or "
+                "raise max_tokens"
+            )
+        if self.min_tokens and self.is_constrained:
+            given = next(name for name in _CONSTRAINTS if getattr(self, name))
+            raise ValueError(f"min_tokens and {given} exclude each other; put the length into it")
+        return self
 
     @model_validator(mode="after")
     def _one_constraint(self) -> Self:

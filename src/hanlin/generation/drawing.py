@@ -18,6 +18,7 @@ from torch import Tensor
 from hanlin.generation.job import Job
 from hanlin.generation.logprobs import note_logprobs
 from hanlin.generation.sampling import draw
+from hanlin.generation.soundness import require_finite
 from hanlin.generation.vocabulary import Vocabulary
 
 __all__ = ["draw_next"]
@@ -27,7 +28,12 @@ __all__ = ["draw_next"]
 def draw_next(
     logits: Tensor, jobs: Sequence[Job], vocabulary: Vocabulary, *, one_by_one: bool
 ) -> list[int]:
-    """Return the next token of each job, whose logits are the rows of (R, V)."""
+    """Return the next token of each job, whose logits are the rows of (R, V).
+
+    Raises:
+        NotFiniteError: a row holds numbers that are none.
+    """
+    require_finite(logits, [job.draft for job in jobs])
     tokens = [0] * len(jobs)
     for rows in _groups(jobs, one_by_one):
         sampling, steering = jobs[rows[0]].sampling, jobs[rows[0]].steering

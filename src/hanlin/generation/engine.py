@@ -26,17 +26,18 @@ from hanlin.generation.best import best_of
 from hanlin.generation.draft import Completion, Draft, TokenLogprob
 from hanlin.generation.guidance import Guidance
 from hanlin.generation.logprobs import note_logprobs
+from hanlin.generation.paged_texts import PagedTexts
 from hanlin.generation.prompts import Prompt, begin_draft, check_scorable, check_tokenizer
 from hanlin.generation.rules import Steering
-from hanlin.generation.sampling import draw
+from hanlin.generation.sampling import draw, uniforms
 from hanlin.generation.scoring import score_tokens
 from hanlin.generation.search import search
+from hanlin.generation.soundness import require_finite
 from hanlin.generation.speculative import Speculation, write_speculatively
 from hanlin.generation.vocabulary import Vocabulary
 from hanlin.models import Decoder, KVCache
 
 if TYPE_CHECKING:
-    from hanlin.generation.paged_texts import PagedTexts
     from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Engine", "Prompt"]
@@ -128,7 +129,7 @@ class Engine:
         if speculation is None:
             steps = self._write([draft], sampling)
         else:
-            chance = uniforms([draft], sampling.seed)[0]
+            chance = uniforms(1, draft.limit, sampling.seed)[0]
             steps = write_speculatively(self, draft, sampling, speculation, chance)
         for _ in steps:
             yield from draft.pieces[sent:]
@@ -173,15 +174,14 @@ class Engine:
 
     def texts(self, config: BatchingConfig) -> PagedTexts:
         """Return an empty batch for a scheduler, whose memory is taken."""
-        from hanlin.generation.paged_texts import PagedTexts
-
         return PagedTexts(self, config)
 
     @torch.inference_mode()
     def _write(self, drafts: list[Draft], sampling: SamplingConfig) -> Iterator[None]:
         """Write all drafts to their ends, a token each a step; yield after each step."""
         cache, ids = self._prepare(drafts)
-        chance = uniforms(drafts, sampling.seed).to(ids.device)  # (B, steps)
+        steps = max(draft.limit for draft in drafts)
+        chance = uniforms(len(drafts), steps, sampling.seed).to(ids.device)  # (B, steps)
         steering = Steering(sampling, self.vocabulary, drafts)
         guidance = (
             Guidance(self.model, self.vocabulary, sampling, drafts)
@@ -194,6 +194,7 @@ class Engine:
                 hidden = _repeat(hidden, cache, len(drafts))
             # Rows of the model beyond the vocabulary are padding, which is never drawn.
             logits = self.model.head(hidden)[:, : self.vocabulary.size].float()
+            require_finite(logits, drafts)
             led = logits if guidance is None else guidance.guide(logits)
             ids = steering.amend(draw(steering.steer(led), sampling, chance[:, step]))
             steering.take(ids)
@@ -258,17 +259,6 @@ def _repeat(hidden: Tensor, cache: KVCache, count: int) -> Tensor:
     """Make `count` rows of the one that was read, in hidden states (1, C) and in the cache."""
     cache.keep_rows(torch.zeros(count, dtype=torch.long, device=hidden.device))
     return hidden.expand(count, -1)
-
-
-def uniforms(drafts: Sequence[Draft], seed: int | None) -> Tensor:
-    """Return one uniform number for each row and step (B, steps), each row from its own seed."""
-    first = torch.Generator().seed() if seed is None else seed
-    steps = max(draft.limit for draft in drafts)
-    rows = [
-        torch.rand(steps, generator=torch.Generator().manual_seed(first + row), dtype=torch.float64)
-        for row in range(len(drafts))
-    ]
-    return torch.stack(rows)
 
 
 def _is_sparse(drafts: Sequence[Draft], num_live: int, num_steps: int) -> bool:

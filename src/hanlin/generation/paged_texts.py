@@ -9,17 +9,21 @@ books, `hanlin.generation.reading` reads, and `hanlin.generation.drawing` draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.errors import UserError
 from hanlin.generation.blocks import BlockPool
 from hanlin.generation.drawing import draw_next
-from hanlin.generation.engine import Engine, uniforms
 from hanlin.generation.job import Job, shared_settings
 from hanlin.generation.prompts import Prompt
 from hanlin.generation.reading import Portion, Reader
 from hanlin.generation.rules import Steering
+from hanlin.generation.sampling import uniforms
 from hanlin.generation.texts import blocks_of
+
+if TYPE_CHECKING:
+    from hanlin.generation.engine import Engine
 
 __all__ = ["PagedTexts"]
 
@@ -47,7 +51,7 @@ class PagedTexts:
         draft = self.engine.begin(prompt, sampling)
         matters = Steering.matters(sampling)
         steering = Steering(sampling, self.engine.vocabulary, [draft]) if matters else None
-        chance = uniforms([draft], sampling.seed)[0].tolist()
+        chance = uniforms(1, draft.limit, sampling.seed)[0].tolist()
         return Job(draft, shared_settings(sampling), chance, steering=steering)
 
     def hold(self, job: Job) -> bool:

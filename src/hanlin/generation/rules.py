@@ -23,7 +23,7 @@ from hanlin.generation.repeats import DontRepeatYourself, NoRepeatedNgram
 from hanlin.generation.rule import Rule
 from hanlin.generation.sampling import TokenHistory, penalise
 from hanlin.generation.vocabulary import Vocabulary
-from hanlin.generation.words import BannedTexts, ForcedTexts, LogitBias
+from hanlin.generation.words import BannedTexts, FewestTokens, ForcedTexts, LogitBias
 
 __all__ = ["Steering", "rules_of"]
 
@@ -41,6 +41,8 @@ def rules_of(sampling: SamplingConfig, vocabulary: Vocabulary, draft: Draft) -> 
         rules.append(LogitBias(sampling.logit_bias, vocabulary))
     if sampling.no_repeat_ngram:
         rules.append(NoRepeatedNgram(sampling.no_repeat_ngram, vocabulary, draft.prompt))
+    if sampling.min_tokens:
+        rules.append(FewestTokens(sampling.min_tokens, vocabulary))
     if any(sampling.banned):
         rules.append(BannedTexts(sampling.banned, vocabulary))
     if any(sampling.forced):
@@ -65,7 +67,7 @@ class Steering:
     @staticmethod
     def matters(sampling: SamplingConfig) -> bool:
         """Whether any rule or penalty is set, so that a text needs a history of its own."""
-        numbers = (sampling.dry_multiplier, sampling.no_repeat_ngram)
+        numbers = (sampling.dry_multiplier, sampling.no_repeat_ngram, sampling.min_tokens)
         texts = (*sampling.logit_bias, *sampling.banned, *sampling.forced)
         return (
             TokenHistory.matters(sampling) or any(numbers) or bool(texts) or sampling.is_constrained

@@ -35,7 +35,7 @@ from torch import Tensor
 
 from hanlin.config import SamplingConfig
 
-__all__ = ["TokenHistory", "distribution", "draw", "penalise", "sample_token"]
+__all__ = ["TokenHistory", "distribution", "draw", "penalise", "sample_token", "uniforms"]
 
 _CANDIDATES = 256
 """How many of the likeliest tokens are sorted before all are."""
@@ -121,6 +121,13 @@ def distribution(logits: Tensor, sampling: SamplingConfig) -> Tensor:
     sorted_shares = torch.zeros_like(values, dtype=torch.float64)
     sorted_shares[:, : weights.shape[1]] = weights / weights.sum(-1, keepdim=True)
     return torch.zeros_like(sorted_shares).scatter_(-1, order, sorted_shares)
+
+
+def uniforms(rows: int, steps: int, seed: int | None) -> Tensor:
+    """Return one uniform number for each row and step (B, steps); row i has the seed + i."""
+    first = torch.Generator().seed() if seed is None else seed
+    generators = (torch.Generator().manual_seed(first + row) for row in range(rows))
+    return torch.stack([torch.rand(steps, generator=g, dtype=torch.float64) for g in generators])
 
 
 def _draw_sorted(

@@ -28,6 +28,7 @@ from hanlin.errors import UserError
 from hanlin.generation.proposers import LookupProposer, Proposal, Proposer
 from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import distribution, draw
+from hanlin.generation.soundness import require_finite
 
 if TYPE_CHECKING:
     from hanlin.generation.draft import Draft
@@ -117,6 +118,7 @@ class _Writer:
         self._tally.passes += 1
         self._tally.proposed += len(proposal.ids)
         for place in range(len(logits)):
+            require_finite(logits[place : place + 1], [self._draft])
             token, kept = self._choose(
                 self._steering.steer(logits[place : place + 1]), proposal, place
             )

@@ -21,7 +21,7 @@ from hanlin.generation.borders import CharacterBorders
 from hanlin.generation.rule import Rule
 from hanlin.generation.vocabulary import Vocabulary
 
-__all__ = ["BannedTexts", "ForcedTexts", "LogitBias"]
+__all__ = ["BannedTexts", "FewestTokens", "ForcedTexts", "LogitBias"]
 
 _TO_A_BORDER = 3
 """Tokens that may pass until a character ends."""
@@ -39,6 +39,25 @@ class LogitBias(Rule):
         """Add what each token gains."""
         tokens, gains = self._tokens.to(logits.device), self._gains.to(logits)
         logits.index_add_(0, tokens, gains)
+
+
+class FewestTokens(Rule):
+    """Forbids the tokens that end a text until so many others were written."""
+
+    def __init__(self, count: int, vocabulary: Vocabulary) -> None:
+        """Take the count."""
+        self._left = count
+        self._ends = torch.tensor(sorted(vocabulary.ends))
+
+    def steer(self, logits: Tensor) -> None:
+        """Forbid the ends while tokens are missing."""
+        if self._left > 0:
+            logits[self._ends.to(logits.device)] = -torch.inf
+
+    def take(self, token: int) -> None:
+        """Count a token that was written."""
+        del token
+        self._left -= 1
 
 
 class BannedTexts(Rule):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         count_parameters,
         flops_per_token,
         forward_flops_per_token,
+        step_flops_per_token,
     )
     from hanlin.models.decoder import Decoder
     from hanlin.models.finding import find_release
@@ -87,6 +88,7 @@ __all__ = [
     "resolve_model",
     "save_expansion",
     "save_release",
+    "step_flops_per_token",
     "write_packed",
 ]
 
@@ -126,6 +128,7 @@ _PLACES = {
     "resolve_model": "hanlin.models.presets",
     "save_expansion": "hanlin.models.folder",
     "save_release": "hanlin.models.folder",
+    "step_flops_per_token": "hanlin.models.counting",
     "write_packed": "hanlin.models.packed_folder",
 }
 

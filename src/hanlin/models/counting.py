@@ -7,14 +7,26 @@ products q k and p v over all T tokens: 4 H D T forward, 12 H D T in all. This i
 torchtitan and of the PaLM paper (Chowdhery et al. 2022, arXiv 2204.02311, appendix B), which leaves
 causality out; `causal=True` counts only the half that a causal kernel has to compute.
 
+A step of a model that is frozen in part costs less: a weight's own gradient is found only where it
+learns, and its input's only where something before it does. `step_flops_per_token` counts so, and
+gives for a model of which all learns what `flops_per_token` does.
+
     python -m hanlin.models.counting
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from hanlin.config import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hanlin.models.block import Block
+    from hanlin.models.decoder import Decoder
 
 __all__ = [
     "ParameterCount",
@@ -22,6 +34,7 @@ __all__ = [
     "count_parameters",
     "flops_per_token",
     "forward_flops_per_token",
+    "step_flops_per_token",
 ]
 
 
@@ -90,6 +103,46 @@ def forward_flops_per_token(
 ) -> int:
     """Return the operations of the forward pass alone for one token: a third."""
     return flops_per_token(config, context, causal=causal) // 3
+
+
+def step_flops_per_token(module: Decoder, context: int | None = None) -> int:
+    """Return the operations of one training step of this very module for one token.
+
+    What of it learns is told by `requires_grad`. The forward pass counts 2 for each weight, the
+    backward pass 2 for the gradient of its input where something before it learns, and 2 for its
+    own where it learns; the products of attention count by the same rule, twice backward.
+    """
+    shape = module.config
+    length = context or shape.context_length
+    total, reached = 0, _learns(module.embedding) or _learns(module.positions)
+    for part in _passed(module, length):
+        if isinstance(part, int):  # the products q k and p v, which no weight multiplies
+            total += part * (1 + 2 * reached)
+            continue
+        for weight in part.parameters():
+            total += weight.numel() * (2 + 2 * reached + 2 * weight.requires_grad)
+            reached = reached or weight.requires_grad
+    head = module.embedding if module.unembedding is None else module.unembedding
+    size = shape.vocab_size * shape.hidden_size
+    return total + size * (2 + 2 * reached + 2 * _learns(head))
+
+
+def _passed(module: Decoder, length: int) -> Iterator[nn.Module | int]:
+    """Yield what a token passes in order: modules, and the operations of attention forward."""
+    shape = module.config
+    inner = 4 * shape.num_heads * shape.resolved_head_dim
+    for layer, block in enumerate(cast("Iterable[Block]", module.blocks)):
+        attention = block.attention
+        banded = shape.attention == "banded" and layer % 2 == 1
+        yield from (block.attention_norm, attention.qkv)
+        yield from (part for part in (attention.query_norm, attention.key_norm) if part)
+        yield inner * (min(length, shape.band_width) if banded else length)
+        yield from (attention.output, block.mlp_norm, block.mlp)
+    yield module.norm
+
+
+def _learns(part: nn.Module | None) -> bool:
+    return part is not None and any(weight.requires_grad for weight in part.parameters())
 
 
 def cache_bytes(config: ModelConfig, batch: int, length: int, *, bytes_per_value: int = 4) -> int:

@@ -22,6 +22,7 @@ __all__ = ["as_proposal", "propose_sampling", "read_proposal"]
 _FILE = "generation_config.json"
 _NAMES = {
     "max_new_tokens": "max_tokens",
+    "min_new_tokens": "min_tokens",
     "temperature": "temperature",
     "top_k": "top_k",
     "top_p": "top_p",
@@ -47,6 +48,8 @@ def as_proposal(sampling: SamplingConfig) -> dict[str, Any]:
             **({"min_p": sampling.min_p} if sampling.min_p else {}),
             **({"typical_p": sampling.typical_p} if sampling.typical_p < 1 else {}),
         }
+    if sampling.min_tokens:
+        settings["min_new_tokens"] = sampling.min_tokens
     if sampling.no_repeat_ngram:
         settings["no_repeat_ngram_size"] = sampling.no_repeat_ngram
     return settings

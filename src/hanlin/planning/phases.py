@@ -12,11 +12,20 @@ from hanlin.planning.sampled_text import SampledText
 from hanlin.planning.sampling import CorpusEstimate
 from hanlin.planning.workload import Workload
 
-__all__ = ["corpus_phases", "evaluation_phases", "training_phases"]
+__all__ = [
+    "GREEDY_TOKENS",
+    "corpus_phases",
+    "evaluation_phases",
+    "training_phases",
+    "writing_time",
+]
 
+GREEDY_TOKENS = 96
+"""Tokens that a greedy continuation of test text has at most (`hanlin.runs.greedy`)."""
 _START = 3.0  # importing, opening, hashing
 _REPORT = 1.0
 _DISK_BYTES_PER_SECOND = 250e6  # writing, flushing and hashing
+_LEAST_SHARE = 0.005  # of a language that is measured
 _ACCURACY_POSITIONS = 1000
 _SPAN = 128
 _NGRAM_NEXT_SECONDS = 0.0005
@@ -79,6 +88,8 @@ def evaluation_phases(
     windows = positions / _SPAN * 2 * speed.context_length
     seconds = scored / speed.score_tokens_per_second + windows / speed.score_tokens_per_second
     seconds += _writing(recipe, config.samples, speed)
+    greedy = config.greedy * _languages(corpus)
+    seconds += writing_time(min(GREEDY_TOKENS, speed.context_length // 2), greedy, speed)
     seconds += corpus.train_bytes / around.novelty_bytes_per_second
     phases = {"test": seconds, "tasks": _task_tests(work, speed), "report": _REPORT}
     if config.ngram_order:
@@ -89,18 +100,26 @@ def evaluation_phases(
     return phases
 
 
+def writing_time(tokens: int, texts: int, speed: Speed) -> float:
+    """Return the time to write so many tokens of each of some texts, side by side."""
+    if not texts:
+        return 0.0
+    return tokens * (speed.decode_seconds + (texts - 1) * speed.decode_row_seconds)
+
+
 def _scored(corpus: CorpusEstimate, held_out: float, limit: int) -> float:
     """Return how many held-out tokens are scored, where each language has a limit."""
-    parts = [part for part in corpus.shares.values() if part > 0.005]
+    parts = [part for part in corpus.shares.values() if part > _LEAST_SHARE]
     return sum(min(limit, held_out * part) for part in parts)
 
 
+def _languages(corpus: CorpusEstimate) -> int:
+    return sum(part > _LEAST_SHARE for part in corpus.shares.values())
+
+
 def _writing(recipe: Recipe, texts: int, speed: Speed) -> float:
-    """Return the time to write texts side by side."""
-    if not texts:
-        return 0.0
-    length = min(recipe.sampling.max_tokens, speed.context_length)
-    return length * (speed.decode_seconds + (texts - 1) * speed.decode_row_seconds)
+    """Return the time to write samples side by side."""
+    return writing_time(min(recipe.sampling.max_tokens, speed.context_length), texts, speed)
 
 
 def _sampling(sampled: SampledText, speed: Speed) -> float:

@@ -145,8 +145,8 @@ def _cost_of_token(stage: StageConfig, release: ReleaseShape, length: int) -> tu
     if stage.task is not None:
         return _cost_of_example(stage.task, release, length)
     if stage.kind != "expand":
-        return flops_per_token(release.whole), 1.0
-    return _beside_core(release, stage.expand or ExpandConfig(), None)
+        return flops_per_token(release.whole, length), 1.0
+    return _beside_core(release, stage.expand or ExpandConfig(), length)
 
 
 def _cost_of_example(
@@ -165,16 +165,14 @@ def _cost_of_example(
     return passes * cost, share
 
 
-def _beside_core(
-    release: ReleaseShape, added: ExpandConfig, length: int | None
-) -> tuple[float, float]:
+def _beside_core(release: ReleaseShape, added: ExpandConfig, length: int) -> tuple[float, float]:
     """Return the same where the core is frozen and something added to it learns."""
-    from hanlin.models.expansion import frozen_flops_per_token
+    from hanlin.models import step_flops_per_token
 
     module = empty_expansion(release.core, added)
     sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
     share = sum(size for size, learns in sizes if learns) / sum(size for size, _ in sizes)
-    return frozen_flops_per_token(module, length or module.config.context_length), share
+    return step_flops_per_token(module, length), share
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hanlin.config import Recipe, SourceConfig, parse_recipe
-from hanlin.planning.choosing import round_down
 from hanlin.planning.fitting import Fit, fit_to_machine
+from hanlin.planning.measures import Measures, plan_measures
 from hanlin.planning.own_text import first_words
 from hanlin.planning.units import count, duration, exact, size
 
@@ -135,7 +135,7 @@ def _stage(fit: Fit) -> Iterator[str]:
         if fit.limited_by_text
         else f"what {fit.minutes:g} {'minute allows' if fit.minutes == 1 else 'minutes allow'}"
     )
-    evaluations = _interval(steps / 10)
+    measures = _measures(fit)
     save = _interval(_SAVE_SECONDS / fit.speed.step_seconds)
     yield ""
     yield "[[stages]]"
@@ -148,9 +148,9 @@ def _stage(fit: Fit) -> Iterator[str]:
     yield f"steps = {steps}  # the text is read {fit.epochs:.2g} times"
     yield f"batch_tokens = {fit.batch_tokens}  # a step; fewer where there would be under 300 steps"
     yield f"log_every = {_interval(steps / 100)}"
-    yield f"eval_every = {evaluations}"
-    yield f"eval_tokens = {_between(4096, round_down(fit.tokens / 200), 65_536)}  # a language"
-    yield f"sample_every = {2 * evaluations}"
+    yield f"eval_every = {measures.eval_every}  # evaluations take about 6 % of the time"
+    yield f"eval_tokens = {measures.eval_tokens}  # a language"
+    yield f"sample_every = {measures.sample_every}"
     yield ""
     yield "[stages.training.checkpoint]"
     yield f"every_steps = {save}  # about every {duration(save * fit.speed.step_seconds)}"
@@ -158,9 +158,19 @@ def _stage(fit: Fit) -> Iterator[str]:
 
 def _evaluation(fit: Fit) -> Iterator[str]:
     yield ""
+    measures = _measures(fit)
+    yield "# At the end, in about 15 % of the time that training takes."
     yield "[evaluation]"
-    tokens = _between(20_000, round_down(fit.tokens / 20), 500_000)
-    yield f"test_tokens = {tokens}  # held-out tokens a language that are scored at the end"
+    yield f"test_tokens = {measures.test_tokens}  # held-out tokens a language that are scored"
+    yield f"samples = {measures.samples}  # texts written without a prompt"
+    yield f"greedy = {measures.greedy}  # beginnings a language that are continued greedily"
+
+
+def _measures(fit: Fit) -> Measures:
+    languages = sum(part > 0.005 for part in fit.corpus.shares.values())
+    return plan_measures(
+        fit.steps, fit.batch_tokens, fit.speed, languages=languages, prompts=len(_prompts(fit))
+    )
 
 
 def _prompts(fit: Fit) -> list[str]:
@@ -189,10 +199,6 @@ def _interval(steps: float) -> int:
     """
     unit = 10 ** max(0, math.floor(math.log10(max(1.0, steps))))
     return int(unit * max(factor for factor in (1, 2, 5) if factor * unit <= max(1.0, steps)))
-
-
-def _between(low: int, value: int, high: int) -> int:
-    return max(low, min(value, high))
 
 
 def _quote(text: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from hanlin.config import ModelConfig
 from hanlin.evaluation import (
     DecoderScorer,
     HeldOutDocument,
@@ -28,7 +27,7 @@ from hanlin.evaluation import (
     short_language,
 )
 from hanlin.generation import Engine
-from hanlin.models import count_parameters, flops_per_token
+from hanlin.models import count_parameters
 from hanlin.models.ngram import KneserNey
 from hanlin.runs.console import Console
 from hanlin.runs.folder import RunFolder
@@ -63,7 +62,7 @@ def assess(context: StageContext, result: StageResult, console: Console) -> dict
     }
     if result.training is None:
         return figures
-    figures |= _describe_training(result.model.config, result.training)
+    figures |= _describe_training(result.training)
     figures["flops"] += result.figures.get("extra_flops", 0)
     began = time.monotonic()
     with console.phase("Measuring on the test split"):
@@ -73,11 +72,11 @@ def assess(context: StageContext, result: StageResult, console: Console) -> dict
     return figures
 
 
-def _describe_training(shape: ModelConfig, training: TrainingResult) -> dict[str, Any]:
+def _describe_training(training: TrainingResult) -> dict[str, Any]:
     return {
         "steps": training.steps,
         "tokens": training.tokens,
-        "flops": training.tokens * flops_per_token(shape),
+        "flops": training.flops,
         "seconds": training.seconds,
         "tokens_per_second": training.tokens / max(training.seconds, 1e-9),
         "skipped": training.skipped,

@@ -5,7 +5,8 @@ runs/NAME/
   corpus/       documents, tokens, manifest.json
   tokenizer/    ngram/    teacher-cache/
   stages/1-base/{checkpoints/, model/, result.json}
-  model/        the newest release          report.html, report.md
+  model/        the newest release
+  report.html   report.md, and both in Chinese as report.zh.html, report.zh.md
   proofs/base/  the arms of a proof, each a run of its own over this run's corpus
 """
 

@@ -21,6 +21,7 @@ from hanlin import __version__
 from hanlin.errors import HanlinError
 from hanlin.serving.chat import ChatAnswer, prepare_chat
 from hanlin.serving.completions import CompletionAnswer, prepare_completion
+from hanlin.serving.embeddings import embed
 from hanlin.serving.errors import ApiError, as_api_error, describe_invalid
 from hanlin.serving.gate import PATHS, Gate, error_response
 from hanlin.serving.notes import shown_token
@@ -29,6 +30,7 @@ from hanlin.serving.schemas import (
     ChatRequest,
     CompletionRequest,
     DetokenizeRequest,
+    EmbeddingsRequest,
     TokenizeRequest,
 )
 from hanlin.serving.security import Access
@@ -135,6 +137,17 @@ def _add_writing(app: FastAPI, service: Service) -> None:
         answer = await unless_gone(request, prepare_chat(service, body), ())
         return await _answer(service, request, answer, ignored)
 
+    @app.post("/v1/embeddings")
+    async def embeddings(body: Annotated[EmbeddingsRequest, Body()], request: Request) -> Response:
+        service.served.check_name(body.model)
+        ignored = body.check_unknown()
+        whole = await unless_gone(request, embed(service, body), ())
+        return JSONResponse(whole, headers=_headers(ignored))
+
+
+def _headers(ignored: list[str]) -> dict[str, str]:
+    return {"X-Hanlin-Ignored": ", ".join(ignored)} if ignored else {}
+
 
 async def _answer(
     service: Service,
@@ -142,7 +155,7 @@ async def _answer(
     answer: CompletionAnswer | ChatAnswer,
     ignored: list[str],
 ) -> Response:
-    headers = {"X-Hanlin-Ignored": ", ".join(ignored)} if ignored else {}
+    headers = _headers(ignored)
     if not answer.request.stream:
         whole = await unless_gone(request, answer.whole(), answer.texts)
         return JSONResponse(whole, headers=headers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hanlin.errors import BusyError, HanlinError, UserError
+from hanlin.errors import BusyError, HanlinError, NotFiniteError, UserError
 
 __all__ = ["ApiError", "as_api_error", "describe_invalid"]
 
@@ -61,6 +61,8 @@ def as_api_error(error: BaseException, *, param: str | None = None) -> ApiError:
         return ApiError(429, str(error), code="queue_full", headers=waits)
     if isinstance(error, UserError):
         return ApiError(400, str(error), param=param)
+    if isinstance(error, NotFiniteError):
+        return ApiError(500, str(error), code="not_finite")
     if isinstance(error, HanlinError):
         return ApiError(
             500, "The engine failed on this request; others go on.", code="engine_fault"

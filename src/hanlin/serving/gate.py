@@ -32,6 +32,7 @@ PATHS = [
     "/v1/models",
     "/v1/completions",
     "/v1/chat/completions",
+    "/v1/embeddings",
     "/tokenize",
     "/detokenize",
     "/health",

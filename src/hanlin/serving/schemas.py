@@ -20,6 +20,7 @@ __all__ = [
     "ChatRequest",
     "CompletionRequest",
     "DetokenizeRequest",
+    "EmbeddingsRequest",
     "ResponseFormat",
     "SamplingRequest",
     "TokenizeRequest",
@@ -122,6 +123,7 @@ class SamplingRequest(_Body):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     banned: Annotated[list[Text], Field(max_length=64)] | None = None
     forced: Annotated[list[Text], Field(max_length=16)] | None = None
+    min_tokens: int | None = Field(default=None, ge=0)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63 - 1024)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     ignore_eos: bool | None = None
@@ -194,6 +196,20 @@ class ChatRequest(SamplingRequest):
     """Whether the answer says what the model offers behind its turn."""
     drop_old_turns: bool | None = None
     """Whether old turns that no longer fit are left out, rather than the request refused."""
+
+
+class EmbeddingsRequest(_Body):
+    """The body of `POST /v1/embeddings`."""
+
+    model: str | None = None
+    input: (
+        str
+        | Annotated[list[int], Field(min_length=1)]
+        | Annotated[list[str], Field(min_length=1, max_length=2048)]
+        | Annotated[list[list[int]], Field(min_length=1, max_length=2048)]
+    )
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = Field(default=None, ge=1)
 
 
 class TokenizeRequest(_Body):

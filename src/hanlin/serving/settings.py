@@ -24,6 +24,7 @@ _PLAIN = (
     "frequency_penalty",
     "dry_multiplier",
     "no_repeat_ngram",
+    "min_tokens",
     "seed",
     "regex",
     "grammar",
@@ -76,8 +77,25 @@ def sampling_of(
     if request.seed is None:
         values["seed"] = secrets.randbits(31)
     given = {name: value for name, value in values.items() if value is not None}
+    proposed = _fewest(request, bound, proposed, given.get("max_tokens", proposed.max_tokens))
     fixed = {"best_of": 1, "guidance": 1.0, "logprobs": logprobs}
     return SamplingConfig(**{**proposed.model_dump(), **given, **fixed})
+
+
+def _fewest(
+    request: SamplingRequest, bound: str | None, proposed: SamplingConfig, max_tokens: int
+) -> SamplingConfig:
+    """Check the fewest tokens asked for; a proposed number gives way to what is asked."""
+    if request.min_tokens and bound:
+        raise ApiError(400, f"min_tokens and {bound} exclude each other.", param="min_tokens")
+    if request.min_tokens and request.min_tokens > max_tokens:
+        raise ApiError(
+            400,
+            f"min_tokens {request.min_tokens} is above max_tokens {max_tokens}.",
+            param="min_tokens",
+        )
+    fewest = 0 if bound else min(proposed.min_tokens, max_tokens)
+    return proposed.model_copy(update={"min_tokens": fewest})
 
 
 def _stops(request: SamplingRequest) -> tuple[str, ...] | None:

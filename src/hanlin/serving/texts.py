@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from hanlin.config import SamplingConfig
-from hanlin.errors import HanlinError
+from hanlin.errors import HanlinError, NotFiniteError
 from hanlin.generation import Completion, Handle, TokenLogprob
-from hanlin.serving.errors import ApiError
+from hanlin.serving.errors import ApiError, as_api_error
 
 __all__ = ["Text", "cancel_all", "merge"]
 
@@ -78,7 +78,7 @@ class Text:
             except HanlinError as error:
                 if attempt or self._cancelled:
                     self._end()
-                    raise _fault() from error
+                    raise _fault(error) from error
             await self._again(self)
 
     async def finish(self) -> Completion:
@@ -154,7 +154,11 @@ class Text:
             self._released(self)
 
 
-def _fault() -> ApiError:
+def _fault(error: BaseException | None = None) -> ApiError:
+    while error is not None:
+        if isinstance(error, NotFiniteError):
+            return as_api_error(error)
+        error = error.__cause__
     return ApiError(500, "The engine failed on this text; others go on.", code="engine_fault")
 
 

@@ -21,7 +21,6 @@ from hanlin.config import ExpandConfig
 from hanlin.errors import HanlinError, ModelError
 from hanlin.models import (
     Decoder,
-    flops_per_token,
     list_heads,
     load_release,
     read_learnt,
@@ -34,7 +33,6 @@ from hanlin.models.expansion import (
     begin_expansion,
     choose_expansion,
     extract_expansion,
-    frozen_flops_per_token,
     list_expansions,
 )
 from hanlin.objectives import NextToken
@@ -79,7 +77,6 @@ def run_expand(context: StageContext) -> StageResult:
             "switched_off_identical": identical,
             "bits_per_byte": {"before": before, "after": after},
         },
-        "extra_flops": training.tokens * _extra_flops(module, model),
         **changes,
     }
     return StageResult(model=model.to(device), training=training, figures=figures)
@@ -180,13 +177,6 @@ def _measure(context: StageContext, model: Decoder) -> Mapping[str, Any]:
         age: measure_bits(model, context.held_out_documents("test", parts), eot_id)
         for age, parts in (("old", context.earlier_parts), ("new", context.parts))
     }
-
-
-def _extra_flops(module: Decoder, model: Decoder) -> int:
-    """Return what a token costs beyond the count of a model of which all learns: less than 0."""
-    return frozen_flops_per_token(module, module.config.context_length) - flops_per_token(
-        model.config
-    )
 
 
 def _sizes(module: Decoder, expansion: Expansion) -> dict[str, float]:

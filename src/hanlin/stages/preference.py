@@ -21,12 +21,11 @@ from hanlin.config import ExpandConfig, PreferenceConfig, TaskStageConfig
 from hanlin.data import Order, PreferenceRows
 from hanlin.errors import DataError
 from hanlin.evaluation import DecoderScorer, Share
-from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
+from hanlin.models import Decoder, forward_flops_per_token, step_flops_per_token
 from hanlin.models.expansion import (
     apply_expansion,
     begin_expansion,
     extract_expansion,
-    frozen_flops_per_token,
 )
 from hanlin.objectives import Preference
 from hanlin.stages.context import StageContext, StageResult
@@ -105,19 +104,19 @@ def _train(
     half = width // 2
     if config.method == "full":
         training = learn(context, core, objective, order, is_text=False)
-        cost, model = flops_per_token(core.config, half), core
+        cost, model = step_flops_per_token(core, half), core
     else:
         settings = ExpandConfig(method="lora", rank=config.rank, alpha=config.alpha)
         generator = torch.Generator().manual_seed(context.recipe.seed)
         module = begin_expansion(core, settings, generator)
         training = learn(context, module, objective, order, is_text=False)
-        cost = frozen_flops_per_token(module, half)
+        cost = step_flops_per_token(module, half)
         model = apply_expansion(core, extract_expansion(module, settings))
     if reference is not None:
         cost += forward_flops_per_token(reference.config, half)
     read = order.rows_per_step * width * training.steps
     # What the loop counts are pairs; it prices each as one token.
-    return model, training, read * cost - training.tokens * flops_per_token(core.config)
+    return model, training, read * cost - training.flops
 
 
 def _measure(context: StageContext, model: Decoder, pairs: Sequence[EncodedPair]) -> dict[str, Any]:

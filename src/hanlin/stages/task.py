@@ -18,12 +18,11 @@ import torch
 from hanlin.config import ExpandConfig, TaskStageConfig
 from hanlin.data import ExampleRows, Order, task_shares
 from hanlin.generation import Engine
-from hanlin.models import Decoder, flops_per_token, forward_flops_per_token
+from hanlin.models import Decoder, step_flops_per_token
 from hanlin.models.expansion import (
     apply_expansion,
     begin_expansion,
     extract_expansion,
-    frozen_flops_per_token,
 )
 from hanlin.objectives import Adversarial, Answers, Attackable, Objective, Rewriter
 from hanlin.stages.attacked import measure_attacked
@@ -128,7 +127,6 @@ def _train(
     answers = Answers(eot_id=context.tokenizer.eot_id)
     objective = _under_attack(config, heads.objective(config, answers), context.tokenizer)
     length = context.row_length(core)
-    whole = flops_per_token(core.config)
 
     def teach(module: Decoder) -> TrainingResult:
         with heads.on(module):
@@ -136,23 +134,22 @@ def _train(
 
     model = core
     if config.method == "full":
-        training = teach(core)
-        cost = flops_per_token(core.config, length)
+        training, cost = teach(core), step_flops_per_token(core, length)
     elif config.method == "frozen":
         training = teach(core.requires_grad_(False))
+        cost = step_flops_per_token(core, length)
         core.requires_grad_()
-        cost = forward_flops_per_token(core.config, length)
     else:
         settings = ExpandConfig(method="lora", rank=config.rank, alpha=config.alpha)
         generator = torch.Generator().manual_seed(context.recipe.seed)
         module = begin_expansion(core, settings, generator)
         training = teach(module)
-        cost = frozen_flops_per_token(module, length)
+        cost = step_flops_per_token(module, length)
         model = apply_expansion(core, extract_expansion(module, settings))
     # Tokens that are only read cost what the others do, and so does padding.
     read = order.rows_per_step * length * training.steps
     passes = config.adversarial.passes if config.adversarial else 1
-    return model, training, round(read * cost * passes) - training.tokens * whole
+    return model, training, round(read * cost * passes) - training.flops
 
 
 def _under_attack(

@@ -6,8 +6,9 @@
 Behind a question the assistant may offer choices, behind a reply related questions, each after a
 `<|sep|>`; a chat shows them for the user to take up.
 
-The dialogue is written with the tokenizer's own chat template (`hanlin.tasks.turns`); only what the
-assistant says is learnt, the decision among it. Requests of the toy world leave facts out; there a
+The dialogue is written with the tokenizer's own chat template, decisions and offers too, so that
+any server that renders it asks in the tokens that were taught; only what the assistant says is
+learnt, the decision among it. Requests of the toy world leave facts out; there a
 simulated user answers (`hanlin.tasks.clarifying`).
 
     python -m hanlin.tasks.dialogue
@@ -31,7 +32,6 @@ from hanlin.tasks.turns import (
     ask_probabilities,
     opened_prompt,
     read_turn,
-    shown,
     turn_prompt,
 )
 from hanlin.text import find_language, short_language
@@ -92,8 +92,9 @@ class Dialogue(Task[Talk]):
 
     def encode(self, example: Talk, tokenizer: Tokenizer) -> Encoded:
         """Return the dialogue; the assistant's turns are learnt."""
-        ids, mask = apply_chat_template(tokenizer, shown(example.messages))
-        return Encoded((tokenizer.eot_id, *ids), (False, *map(bool, mask)))
+        turns = [message.as_dict() for message in example.messages]
+        ids, mask = apply_chat_template(tokenizer, turns)
+        return Encoded(tuple(ids), tuple(map(bool, mask)))
 
     def measure(self, engine: Engine, examples: Sequence[Talk]) -> Measured:
         """Return how well it decides and replies; requests are played through with a user."""

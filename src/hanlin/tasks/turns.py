@@ -12,11 +12,10 @@ can be held against a threshold: a lower one asks more often.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hanlin.tasks.base import running_text
 from hanlin.tasks.sources import Decision, Message
 from hanlin.tokenizers.chat import apply_chat_template
 
@@ -33,7 +32,6 @@ __all__ = [
     "ask_probability",
     "opened_prompt",
     "read_turn",
-    "shown",
     "turn_prompt",
 ]
 
@@ -53,20 +51,6 @@ class Talk:
     request: Request | None = None
 
 
-def shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Return messages as the chat template reads them, decisions and offers with them.
-
-    A name is the same token where it begins a message and where a reply takes it up.
-    """
-    table: list[dict[str, Any]] = []
-    for message in messages:
-        offers = tuple(map(running_text, message.offers))
-        own = {"opening": _OPENINGS[message.decision], "offers": offers}
-        said = {"role": message.role, "content": running_text(message.content)}
-        table.append({**said, **(own if message.role == "assistant" else {})})
-    return table
-
-
 def read_turn(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
     """Return what the assistant said, and what it offered behind it."""
     parts: list[list[int]] = [[]]
@@ -81,8 +65,8 @@ def read_turn(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, tuple[str,
 
 def turn_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """Return a dialogue up to where the assistant's next turn begins."""
-    ids, _ = apply_chat_template(tokenizer, shown(messages), add_generation_prompt=True)
-    return [tokenizer.eot_id, *ids]
+    turns = [message.as_dict() for message in messages]
+    return apply_chat_template(tokenizer, turns, add_generation_prompt=True)[0]
 
 
 def opened_prompt(tokenizer: Tokenizer, prompt: Sequence[int], decision: Decision) -> list[int]:

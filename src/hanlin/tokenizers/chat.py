@@ -30,7 +30,6 @@ __all__ = ["apply_chat_template", "render_chat"]
 
 # Noncharacters: Unicode keeps them for a program's own use, no text holds them.
 _OPEN, _CLOSE, _ESCAPE = "\ufdd0", "\ufdd1", "\ufdd2"
-_SEPARATOR = "<|sep|>"
 _MARKS = re.compile(f"([{_OPEN}{_CLOSE}])")
 _RESERVED = re.compile(f"[{_OPEN}{_CLOSE}{_ESCAPE}]")
 _NEVER = "(?!)"  # a pattern that matches nothing
@@ -47,9 +46,8 @@ def apply_chat_template(
 
     Args:
         tokenizer: its `chat_template` is used.
-        messages: dictionaries with `role` and `content`; one that the program made may have an
-            `opening`, a control token that stands before the content, and `offers`, texts that
-            follow it, each after a `<|sep|>`.
+        messages: dictionaries with `role` and `content`; Hanlin's own template reads of the
+            assistant's also `decision`, "ask" or "answer", and `offers`, a list of texts.
         add_generation_prompt: whether the beginning of the assistant's next turn is added.
         allow_control: whether control tokens that messages spell out count as such. Only for
             messages that the program wrote itself.
@@ -58,7 +56,7 @@ def apply_chat_template(
         TokenizerError: the tokenizer has no template, or the template refuses the messages.
     """
     escaped = _escapes(() if allow_control else tuple(tokenizer.control))
-    shown = [_opened(tokenizer, message, escaped) for message in messages]
+    shown = [_map_strings(message, lambda text: _escape(text, escaped)) for message in messages]
     text, generated = render_chat(tokenizer, shown, add_generation_prompt)
     ids: list[int] = []
     spans: list[Span] = []
@@ -170,25 +168,6 @@ def _escape(text: str, escaped: _Escapes) -> str:
         for replacement, name in escaped.names.items():
             text = text.replace(name, replacement)
     return text
-
-
-def _opened(
-    tokenizer: Tokenizer, message: Mapping[str, Any], escaped: _Escapes
-) -> Mapping[str, Any]:
-    """Return a message in which all but its opening and what parts its offers is escaped."""
-    opening, offers = message.get("opening", ""), message.get("offers", ())
-    for name in (opening, _SEPARATOR if offers else ""):
-        if name and name not in tokenizer.control:
-            raise TokenizerError(
-                f"A message needs {name!r}, which is no control token of this {tokenizer.kind} "
-                "tokenizer."
-            )
-    rest = {key: value for key, value in message.items() if key not in ("opening", "offers")}
-    shown: dict[str, Any] = _map_strings(rest, lambda text: _escape(text, escaped))
-    if not (opening or offers):
-        return shown
-    offered = "".join(f"{_SEPARATOR}{_escape(offer, escaped)}" for offer in offers)
-    return {**shown, "content": f"{opening}{shown['content']}{offered}"}
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:

@@ -46,22 +46,37 @@ CONTROL_PATTERN = re.compile(f"({'|'.join(map(re.escape, CONTROL_TOKENS))})")
 """Finds control tokens in text; one group, so that `split` keeps them."""
 
 CHAT_TEMPLATE = """\
+{%- set running = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789' %}
+{%- macro said(content) %}
+    {%- set text = (content + '') | trim %}
+    {{- ' ' if text and text[:1] in running else '' }}{{ text }}
+{%- endmacro %}
+{{- '<|endoftext|>' }}
 {%- for message in messages %}
     {{- '<|im_start|>' + message['role'] + '\\n' }}
     {%- if message['role'] == 'assistant' %}
         {%- generation %}
-            {{- message['content'] + '<|im_end|>' }}
+            {{- '<|ask|>' if message['decision'] == 'ask' else '<|answer|>' }}
+            {{- said(message['content']) }}
+            {%- for offer in message['offers'] or [] %}
+                {{- '<|sep|>' + said(offer) }}
+            {%- endfor %}
+            {{- '<|im_end|>' }}
         {%- endgeneration %}
-        {{- '\\n' }}
     {%- else %}
-        {{- message['content'] + '<|im_end|>\\n' }}
+        {{- said(message['content']) + '<|im_end|>' }}
     {%- endif %}
+    {{- '\\n' }}
 {%- endfor %}
 {%- if add_generation_prompt %}
     {{- '<|im_start|>assistant\\n' }}
 {%- endif %}
 """
-"""ChatML in Jinja. `generation` marks what the assistant writes, the end of its turn included."""
+"""ChatML in Jinja, as the `dialogue` task teaches it: a document begins, the assistant's turn opens
+with its decision, offers follow it, and English stands after a space, so that a word is the same
+token here as in the middle of a text (`hanlin.tasks.base.running_text`). `generation` marks what
+the assistant writes, the end of its turn included. Nothing in it is beyond the Jinja of
+transformers, vLLM and llama.cpp, which thus write the same tokens."""
 
 
 if __name__ == "__main__":

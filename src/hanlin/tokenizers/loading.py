@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hanlin.errors import TokenizerError
 from hanlin.tokenizers.base import Tokenizer
 from hanlin.tokenizers.bpe import BpeTokenizer, train_bpe
 from hanlin.tokenizers.char import CharTokenizer, train_char
+from hanlin.tokenizers.control import CHAT_TEMPLATE
 from hanlin.tokenizers.foreign import ForeignTokenizer
 from hanlin.tokenizers.word import WordTokenizer, train_word
 
@@ -25,6 +27,9 @@ _OWN: dict[str, type[BpeTokenizer] | type[CharTokenizer] | type[WordTokenizer]] 
     "char": CharTokenizer,
     "word": WordTokenizer,
 }
+_PLAIN_CHATML = "4bef2fd3273e66dcde1821fa1f0300eee5d40588966ec61eefef1861662c1628"
+"""SHA-256 of a template that left decisions, offers and spaces to the program: folders that hold it
+were taught in the tokens that `CHAT_TEMPLATE` writes."""
 _TRAIN = {"bpe": train_bpe, "char": train_char, "word": train_word}
 
 
@@ -56,7 +61,8 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
     if kind in _OWN:
         own = _rebuild(kind, content)
         if own is not None:
-            own.chat_template = template
+            plain = sha256((template or "").encode()).hexdigest() == _PLAIN_CHATML
+            own.chat_template = CHAT_TEMPLATE if plain else template
             return own
     where = str(folder / "tokenizer.json")
     return ForeignTokenizer(

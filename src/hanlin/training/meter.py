@@ -2,8 +2,9 @@
 
 What depends on the clock is kept apart from what does not, because the latter is the same for a run
 that was killed and for one that was not. MFU is the operations of the model, counted as
-`hanlin.models.flops_per_token` counts them, over the peak of a large matrix product that was
-measured on this machine, in the same dtype and with the same threads; it is no data-sheet figure.
+`hanlin.models.step_flops_per_token` counts them, without the gradients that frozen weights do
+without, over the peak of a large matrix product that was measured on this machine, in the same
+dtype and with the same threads; it is no data-sheet figure.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 from torch import nn
 
-from hanlin.config import ModelConfig, TrainingConfig
-from hanlin.models import flops_per_token
+from hanlin.config import TrainingConfig
+from hanlin.models import Decoder, step_flops_per_token
 from hanlin.training.device import Placement, measure_peak_flops
 from hanlin.training.distributed import World
 from hanlin.training.progress import Status
@@ -48,13 +49,18 @@ class Meter:
         """Nats a token between the last two log lines; None if every step was skipped."""
         self._cross_entropy: float | None = None
         """The same without what an objective adds to cross-entropy, if it says so in its parts."""
-        self._flops = _flops_per_token(model, length)
+        self._flops = step_flops_per_token(model, length) if isinstance(model, Decoder) else None
         self._placement, self._world = placement, world
         self._bytes_per_token = bytes_per_token
         self._sums: dict[str, float] = defaultdict(float)
         self._lap_seconds = self._lap_tokens = 0.0
         self._seconds_a_step = self._tokens_per_second = 0.0
         self._lap_steps = 0
+
+    @property
+    def flops(self) -> int:
+        """Operations of the tokens so far; 0 for a model whose operations are not counted."""
+        return self.tokens * (self._flops or 0)
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -144,8 +150,3 @@ class Meter:
             return None
         peak = measure_peak_flops(self._placement) * self._world.size
         return self._flops * self._tokens_per_second / peak
-
-
-def _flops_per_token(model: nn.Module, length: int) -> float | None:
-    config = getattr(model, "config", None)
-    return flops_per_token(config, length) if isinstance(config, ModelConfig) else None

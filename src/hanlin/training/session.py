@@ -45,6 +45,8 @@ class TrainingResult:
     steps: int
     tokens: int
     """Tokens trained on."""
+    flops: int
+    """Operations of these tokens, as `step_flops_per_token` counts them."""
     loss: float | None
     """Nats a token over the last logged interval."""
     evaluation: dict[str, Any]
@@ -144,6 +146,7 @@ class Session:
         return TrainingResult(
             steps=self.step,
             tokens=self.meter.tokens,
+            flops=self.meter.flops,
             loss=self.meter.loss,
             evaluation=self.evaluation,
             skipped=self.stepper.guard.skipped,

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanlin.config import BatchingConfig, SamplingConfig
-from hanlin.errors import ModelError
 from hanlin.generation.draft import Completion, Draft
 from hanlin.generation.native.model import NativeModel
 from hanlin.generation.native.sampling import History, draw, needs_history, uniforms
@@ -29,6 +28,7 @@ from hanlin.generation.prompts import (
     check_tokenizer,
     end_tokens,
 )
+from hanlin.generation.soundness import not_finite
 
 if TYPE_CHECKING:
     from hanlin.generation.native.texts import NativeTexts
@@ -113,7 +113,9 @@ class NativeEngine:
         for first in range(0, len(token_ids) - 1, _CHUNK):
             targets = np.asarray(token_ids[first + 1 : first + 1 + _CHUNK])
             ids = np.asarray(token_ids[first : first + len(targets)], dtype=np.int64)
-            logits = self.checked(session.read(ids, all=True)).astype(np.float64)  # (T, V)
+            logits = session.read(ids, all=True).astype(np.float64)  # (T, V)
+            if not np.isfinite(logits).all():
+                raise not_finite(first + 1)
             logits -= logits.max(-1, keepdims=True)
             norms = np.log(np.exp(logits).sum(-1))
             scores += (logits[np.arange(len(targets)), targets] - norms).tolist()
@@ -138,8 +140,7 @@ class NativeEngine:
                 texts.append(self._text(draft, sampling, row))
                 logits.append(self._read_prompt(texts[-1], before))
             for text, scores in zip(texts, logits, strict=True):
-                # Rows of the model beyond the vocabulary are padding, which is never drawn.
-                known = self.checked(scores[: self.tokenizer.vocab_size])
+                known = self.drawable(scores, text.draft, sampling)
                 self.take(text.draft, text.draw(known, sampling))
             yield
             texts = [text for text in texts if text.draft.reason is None]
@@ -173,14 +174,22 @@ class NativeEngine:
             logits: NDArray[np.float32] = session.read(array[first : first + _CHUNK])
         return logits
 
-    def checked(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the logits, which must be finite."""
-        if not np.isfinite(logits).all():
-            raise ModelError(
-                "The model's logits are not finite, so that no token can be drawn: its weights are "
-                "beyond what fp32 computes. Take another release."
-            )
-        return logits
+    def drawable(
+        self, logits: NDArray[np.float32], draft: Draft, sampling: SamplingConfig
+    ) -> NDArray[np.float32]:
+        """Return the logits (V,) that the next token of a draft is drawn from.
+
+        Raises:
+            NotFiniteError: they hold numbers that are none.
+        """
+        # Rows of the model beyond the vocabulary are padding, which is never drawn.
+        known = logits[: self.tokenizer.vocab_size]
+        if not np.isfinite(known).all():
+            raise not_finite(len(draft.ids) + 1)
+        if len(draft.ids) < sampling.min_tokens:
+            known = known.copy()
+            known[list(self._ends)] = -np.inf
+        return known
 
     def take(self, draft: Draft, token: int) -> None:
         """Add a drawn token to a draft, or end it at an end token."""

@@ -29,6 +29,7 @@ _CANDIDATES = 256
 _KNOWN = frozenset(
     (
         "max_tokens",
+        "min_tokens",
         "temperature",
         "top_k",
         "top_p",

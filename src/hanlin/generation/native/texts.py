@@ -131,8 +131,7 @@ class NativeTexts:
         job.session = None
 
     def _draw(self, job: Job, logits: NDArray[np.float32]) -> int:
-        # Rows of the model beyond the vocabulary are padding, which is never drawn.
-        scores = self.engine.checked(logits[: self.engine.tokenizer.vocab_size])
+        scores = self.engine.drawable(logits, job.draft, job.sampling)
         chance, history = job.chance[len(job.draft.ids)], job.session.history
         if history is None:
             return draw(scores, job.sampling, chance)

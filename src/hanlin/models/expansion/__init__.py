@@ -6,7 +6,6 @@ from hanlin.models.expansion.methods import (
     begin_expansion,
     check_expansion,
     extract_expansion,
-    frozen_flops_per_token,
 )
 from hanlin.models.expansion.storage import (
     choose_expansion,
@@ -22,7 +21,6 @@ __all__ = [
     "check_expansion",
     "choose_expansion",
     "extract_expansion",
-    "frozen_flops_per_token",
     "list_expansions",
     "read_expansion",
     "write_expansion",

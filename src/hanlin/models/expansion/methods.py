@@ -16,7 +16,6 @@ from torch import Tensor
 
 from hanlin.config import ExpandConfig, ExpandMethod, ModelConfig
 from hanlin.errors import ModelError
-from hanlin.models.counting import count_parameters, flops_per_token
 from hanlin.models.decoder import Decoder
 from hanlin.models.expansion.base import Expansion, Method
 from hanlin.models.expansion.blocks import NewBlocks
@@ -29,7 +28,6 @@ __all__ = [
     "begin_expansion",
     "check_expansion",
     "extract_expansion",
-    "frozen_flops_per_token",
 ]
 
 _METHODS: Mapping[ExpandMethod, Method] = {
@@ -80,26 +78,6 @@ def apply_expansion(core: Decoder, expansion: Expansion) -> Decoder:
     for name, target in targets.items():
         target.copy_(expansion.tensors[name])
     return _METHODS[expansion.config.method].merge(module).requires_grad_().eval()
-
-
-def frozen_flops_per_token(module: Decoder, context: int) -> int:
-    """Return the operations of one training step for one token, where most weights are frozen.
-
-    A weight costs 2 forward, 2 for its input's gradient if anything before it learns, and 2 for its
-    own if it learns. The products of attention are counted in full.
-    """
-    shape = module.config
-    whole = flops_per_token(shape, context)
-    attention = whole - 6 * (
-        count_parameters(shape).non_embedding + shape.vocab_size * shape.hidden_size
-    )
-    reached, total = False, 0
-    for block in (*module.blocks, module.norm):
-        learns = any(parameter.requires_grad for parameter in block.parameters())
-        reached = reached or learns
-        for parameter in block.parameters():
-            total += parameter.numel() * (2 + 2 * reached + 2 * parameter.requires_grad)
-    return attention + total + 4 * shape.vocab_size * shape.hidden_size
 
 
 def _learning(module: Decoder) -> list[tuple[str, torch.nn.Parameter]]:

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import PurePath
 
 from hanlin.runs.report.blocks import Chain, Link
+from hanlin.runs.report.phrases import Language, Phrase, listed, translate
 
 __all__ = ["chain_svg", "chain_text"]
 
@@ -20,10 +21,10 @@ _WIDTH, _LEFT, _COLUMN, _TOP, _LINE = 760, 16, 26, 18, 17
 _CHARACTERS = 88
 
 
-def chain_svg(chain: Chain) -> str:
+def chain_svg(chain: Chain, language: Language = "en") -> str:
     """Return the drawing; what it says stands in it as text."""
     columns = _columns(chain.links)
-    heights = [_LINE * (1 + len(_lines(link))) + 16 for link in chain.links]
+    heights = [_LINE * (1 + len(_lines(link, language))) + 16 for link in chain.links]
     tops = [_TOP + sum(heights[:place]) for place in range(len(heights))]
     places = {
         link.name: (_LEFT + _COLUMN * column, top)
@@ -32,15 +33,16 @@ def chain_svg(chain: Chain) -> str:
     right = _LEFT + _COLUMN * (max(columns, default=0) + 1) + 4
     marks = [mark for link in chain.links for mark in _edges(link, places)]
     for link in chain.links:
-        marks += _words(link, *places[link.name], right)
+        marks += _words(link, *places[link.name], right, language)
     height = _TOP + sum(heights)
+    title = translate(Phrase("The chain of stages"), language)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="The chain of stages">'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{title}">'
         f"{''.join(marks)}</svg>"
     )
 
 
-def chain_text(chain: Chain) -> str:
+def chain_text(chain: Chain, language: Language = "en") -> str:
     """Return the same as lines of text.
 
     >>> print(chain_text(Chain((Link("base", "language"), Link("more", "language", "base")))))
@@ -49,17 +51,24 @@ def chain_text(chain: Chain) -> str:
     """
     lines = []
     for link in chain.links:
-        lines.append(f"o {link.name}{_after(link)}")
+        lines.append(f"o {link.name}{translate(_after(link), language)}")
         lines += [f"|   {note}" for note in link.notes]
     return "\n".join(lines)
 
 
 def _after(link: Link) -> str:
+    start = descent(link)
+    return Phrase(" ({kind}), {start}", kind=link.kind, start=start) if start else ""
+
+
+def descent(link: Link) -> str:
+    """Say what a stage starts from and who teaches it; nothing of a folder outside."""
     if not link.kind:
         return ""
-    start = f"from {link.start}" if link.start else "starts anew"
-    taught = f", taught by {', '.join(link.teachers)}" if link.teachers else ""
-    return f" ({link.kind}), {start}{taught}"
+    start = Phrase("from {start}", start=link.start) if link.start else Phrase("starts anew")
+    if not link.teachers:
+        return start
+    return Phrase("{start}, taught by {teachers}", start=start, teachers=listed(link.teachers))
 
 
 def _columns(links: Sequence[Link]) -> list[int]:
@@ -93,7 +102,7 @@ def _edges(link: Link, places: Mapping[str, tuple[float, float]]) -> list[str]:
     return marks
 
 
-def _words(link: Link, x: float, y: float, right: float) -> list[str]:
+def _words(link: Link, x: float, y: float, right: float, language: Language) -> list[str]:
     style = "accent" if link.finished else "muted"
     marks = [f'<circle class="dot {style}" cx="{x}" cy="{y}" r="5"/>']
     title = PurePath(link.name).name if not link.kind else link.name
@@ -101,15 +110,15 @@ def _words(link: Link, x: float, y: float, right: float) -> list[str]:
         f'<text class="label ink" x="{right}" y="{y + 4}">{escape(title)}'
         f'<tspan class="faint" dx="8">{escape(link.kind)}</tspan></text>'
     )
-    for number, line in enumerate(_lines(link), start=1):
+    for number, line in enumerate(_lines(link, language), start=1):
         marks.append(
             f'<text class="label" x="{right}" y="{y + 4 + number * _LINE}">{escape(line)}</text>'
         )
     return marks
 
 
-def _lines(link: Link) -> list[str]:
-    start = _after(link).partition("), ")[2]
+def _lines(link: Link, language: Language) -> list[str]:
+    start = translate(descent(link), language)
     lines = [*([start] if start else []), *link.notes]
     return [line if len(line) <= _CHARACTERS else f"{line[: _CHARACTERS - 1]}…" for line in lines]
 

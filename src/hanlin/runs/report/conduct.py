@@ -10,7 +10,8 @@ from hanlin.runs.report.blocks import Block, Chart, Code, Fold, Line, Prose, Sec
 from hanlin.runs.report.blocks import Table as TableBlock
 from hanlin.runs.report.curves import curve
 from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table
-from hanlin.runs.report.words import generic_table, label, say
+from hanlin.runs.report.phrases import Phrase, listed
+from hanlin.runs.report.words import generic_table, label, pair, say, titled
 
 __all__ = ["cost", "environment", "health", "recipe"]
 
@@ -31,7 +32,7 @@ def health(facts: RunFacts) -> Section | None:
     blocks.extend(Prose(problem) for problem in facts.problems)
     if facts.events:
         blocks.append(_events(facts.events))
-    return Section("health", "Health", tuple(blocks)) if blocks else None
+    return Section("health", Phrase("Health"), tuple(blocks)) if blocks else None
 
 
 def cost(facts: RunFacts) -> Section | None:
@@ -43,10 +44,11 @@ def cost(facts: RunFacts) -> Section | None:
         rows = tuple(
             (stage.name, *(say(key, stage.result.get(key)) for key in keys)) for stage in spent
         )
-        blocks.append(TableBlock(("stage", *(label(key) for key in keys)), rows, "By stage"))
+        headers = (Phrase("stage"), *map(label, keys))
+        blocks.append(TableBlock(headers, rows, Phrase("By stage")))
     if facts.cost:
-        blocks.append(generic_table(facts.cost, "In all"))
-    return Section("cost", "Cost", tuple(blocks)) if blocks else None
+        blocks.append(generic_table(facts.cost, Phrase("In all")))
+    return Section("cost", Phrase("Cost"), tuple(blocks)) if blocks else None
 
 
 def recipe(facts: RunFacts) -> Section | None:
@@ -54,8 +56,8 @@ def recipe(facts: RunFacts) -> Section | None:
     if not facts.recipe_text:
         return None
     block = Fold("recipe.toml", (Code(facts.recipe_text, "toml"),))
-    lead = "`hanlin run recipe.toml` builds this again."
-    return Section("recipe", "Recipe", (block,), lead)
+    lead = Phrase("`hanlin run recipe.toml` builds this again.")
+    return Section("recipe", Phrase("Recipe"), (block,), lead)
 
 
 def environment(facts: RunFacts) -> Section | None:
@@ -65,26 +67,31 @@ def environment(facts: RunFacts) -> Section | None:
     last = next((entry for entry in reversed(found) if entry), None)
     if last is None:
         return None
-    return Section("environment", "Environment", (generic_table(last, ""),))
+    return Section("environment", Phrase("Environment"), (generic_table(last, ""),))
 
 
 def _health_charts(stage: Stage, suffix: str) -> list[Block]:
     wanted: list[tuple[str, str, Callable[[Table], Any], bool]] = [
-        ("grad-norm", "Gradient norm", _gradient_norm, True),
-        ("learning-rate", "Learning rate", lambda line: line.get("learning_rate"), False),
-        ("speed", "Tokens per second", _speed, True),
+        ("grad-norm", Phrase("Gradient norm"), _gradient_norm, True),
+        ("learning-rate", Phrase("Learning rate"), _learning_rate, False),
+        ("speed", Phrase("Tokens per second"), _speed, True),
     ]
     charts: list[Block] = []
     for key, title, value, noisy in wanted:
         points = curve(stage.steps, value)
         if points:
             line = Line("", points, "ink", noisy=noisy)
-            charts.append(Chart(f"{key}-{stage.name}", title + suffix, (line,), small=True))
+            named = titled(title, suffix)
+            charts.append(Chart(f"{key}-{stage.name}", named, (line,), small=True))
     return charts
 
 
 def _gradient_norm(line: Table) -> Any:
     return line.get("gradient_norm", line.get("grad_norm"))
+
+
+def _learning_rate(line: Table) -> Any:
+    return line.get("learning_rate")
 
 
 def _speed(line: Table) -> Any:
@@ -98,9 +105,13 @@ def _skipped(stage: Stage) -> float:
 
 def _skipped_sentence(skipped: float) -> str:
     if not skipped:
-        return "No step was skipped."
-    steps = "1 step was" if skipped == 1 else f"{exact(skipped)} steps were"
-    return f"{steps} skipped, for a loss that was not finite or that spiked."
+        return Phrase("No step was skipped.")
+    if skipped == 1:
+        return Phrase("1 step was skipped, for a loss that was not finite or that spiked.")
+    return Phrase(
+        "{count} steps were skipped, for a loss that was not finite or that spiked.",
+        count=exact(skipped),
+    )
 
 
 def _events(events: list[Table]) -> Block:
@@ -108,14 +119,16 @@ def _events(events: list[Table]) -> Block:
         (
             str(event.get("time", "")),
             label(str(event.get("event", ""))),
-            ", ".join(
-                f"{label(key)}: {say(key, value)}"
+            listed(
+                pair(key, value)
                 for key, value in event.items()
                 if key not in ("time", "event", *_MACHINE)
             ),
         )
         for event in events[-_SHOWN_EVENTS:]
     )
-    caption = f"The last {_SHOWN_EVENTS} of {len(events)} events" if len(events) > len(rows) else ""
-    summary = f"{exact(len(events))} event{'s' if len(events) != 1 else ''}"
-    return Fold(summary, (TableBlock(("time", "event", ""), rows, caption),))
+    shown, count = str(_SHOWN_EVENTS), exact(len(events))
+    caption = Phrase("The last {shown} of {count} events", shown=shown, count=count)
+    summary = Phrase("1 event") if len(events) == 1 else Phrase("{count} events", count=count)
+    cut = caption if len(events) > len(rows) else ""
+    return Fold(summary, (TableBlock((Phrase("time"), Phrase("event"), ""), rows, cut),))

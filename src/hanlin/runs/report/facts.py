@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hanlin.records import is_held, read_jsonl
+from hanlin.runs.report.phrases import Phrase
 
 __all__ = ["RunFacts", "Stage", "Table", "number", "read_run", "table", "tables"]
 
@@ -59,11 +60,12 @@ class RunFacts:
     def status(self) -> str:
         """`finished`, `running`, `stopped before its end` or `not begun`."""
         if self.stages and all(stage.result for stage in self.stages):
-            return "finished"
+            return Phrase("finished")
         if self.running:
-            return "running"
+            return Phrase("running")
         begun = any(stage.result or stage.steps for stage in self.stages)
-        return "stopped before its end" if begun or self.events else "not begun"
+        stopped = begun or self.events
+        return Phrase("stopped before its end") if stopped else Phrase("not begun")
 
 
 def read_run(folder: Path) -> RunFacts:
@@ -180,7 +182,7 @@ def _read_text(path: Path, problems: list[str]) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        problems.append(f"{path.name} could not be read: {error.strerror}.")
+        problems.append(_unreadable(path, error))
         return ""
 
 
@@ -188,7 +190,7 @@ def _parse_toml(text: str, problems: list[str]) -> Table:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problems.append(f"recipe.toml is not valid TOML: {error}.")
+        problems.append(_broken("recipe.toml", "TOML", error))
         return {}
 
 
@@ -199,7 +201,7 @@ def _read_json(path: Path, problems: list[str]) -> Table:
     try:
         value = json.loads(text)
     except ValueError as error:
-        problems.append(f"{path.parent.name}/{path.name} is not valid JSON: {error}.")
+        problems.append(_broken(f"{path.parent.name}/{path.name}", "JSON", error))
         return {}
     return table(value)
 
@@ -208,8 +210,17 @@ def _read_log(path: Path, problems: list[str]) -> list[Table]:
     try:
         return list(read_jsonl(path))
     except OSError as error:
-        problems.append(f"{path.name} could not be read: {error.strerror}.")
+        problems.append(_unreadable(path, error))
         return []
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    reason = str(error.strerror)
+    return Phrase("{file} could not be read: {reason}.", file=path.name, reason=reason)
+
+
+def _broken(file: str, form: str, error: Exception) -> str:
+    return Phrase("{file} is not valid {form}: {reason}.", file=file, form=form, reason=str(error))
 
 
 def _leading_number(name: str) -> int:

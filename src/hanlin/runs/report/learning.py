@@ -10,7 +10,8 @@ from hanlin.planning.units import exact
 from hanlin.runs.report.blocks import Block, Chart, Line, Reference, Role, Sample, Samples, Section
 from hanlin.runs.report.curves import curve
 from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table, tables
-from hanlin.runs.report.words import by_language, text_language
+from hanlin.runs.report.phrases import Phrase
+from hanlin.runs.report.words import by_language, text_language, titled
 
 __all__ = ["curves", "final_samples", "samples_over_time"]
 
@@ -25,7 +26,7 @@ def curves(facts: RunFacts) -> Section | None:
     for stage in facts.stages:
         suffix = f" · {stage.name}" if len(facts.stages) > 1 else ""
         blocks.extend(_stage_charts(stage, suffix))
-    return Section("curves", "Learning", tuple(blocks)) if blocks else None
+    return Section("curves", Phrase("Learning"), tuple(blocks)) if blocks else None
 
 
 def samples_over_time(facts: RunFacts) -> Section | None:
@@ -38,11 +39,11 @@ def samples_over_time(facts: RunFacts) -> Section | None:
             items = [_sample_at(line, place, prompt) for line in lines]
             kept = tuple(item for item in items if item)
             if kept:
-                blocks.append(Samples(_title(prompt) + suffix, kept, clipped=True))
+                blocks.append(Samples(titled(_title(prompt), suffix), kept, clipped=True))
     if not blocks:
         return None
-    lead = "The same prompts at several steps of training, unselected."
-    return Section("samples", "Samples over time", tuple(blocks), lead)
+    lead = Phrase("The same prompts at several steps of training, unselected.")
+    return Section("samples", Phrase("Samples over time"), tuple(blocks), lead)
 
 
 def final_samples(facts: RunFacts) -> Section | None:
@@ -52,13 +53,15 @@ def final_samples(facts: RunFacts) -> Section | None:
         Sample(_title(str(entry.get("prompt") or "")), *_texts(entry)) for entry in _entries(last)
     )
     step = number(last.get("step"))
-    title = f"After step {exact(step)}" if step is not None else "At the end"
+    after = step is not None
+    title = Phrase("After step {step}", step=exact(step or 0)) if after else Phrase("At the end")
     blocks = [Samples(title, items)] if items else []
     blocks.extend(_as_chosen(facts))
     free = tuple(Sample("", "", text) for text in _free_texts(facts)[:_SHOWN_FREE])
     if free:
-        blocks.append(Samples("Written without a prompt, the first of them", free, clipped=True))
-    return Section("final", "Final samples", tuple(blocks)) if blocks else None
+        heading = Phrase("Written without a prompt, the first of them")
+        blocks.append(Samples(heading, free, clipped=True))
+    return Section("final", Phrase("Final samples"), tuple(blocks)) if blocks else None
 
 
 def _as_chosen(facts: RunFacts) -> list[Samples]:
@@ -67,7 +70,8 @@ def _as_chosen(facts: RunFacts) -> list[Samples]:
         written = tables(stage.result.get("samples"))
         items = tuple(Sample("", *_texts(entry)) for entry in written[:_SHOWN_FREE])
         if items:
-            return [Samples(f"With the chosen sampling · {stage.name}", items, clipped=True)]
+            title = titled(Phrase("With the chosen sampling"), f" · {stage.name}")
+            return [Samples(title, items, clipped=True)]
     return []
 
 
@@ -87,10 +91,9 @@ def _stage_charts(stage: Stage, suffix: str) -> list[Block]:
     charts: list[Block] = []
     loss = curve(stage.steps, lambda line: line.get("loss"))
     if loss:
-        line = Line("loss", loss, "accent", noisy=True)
-        charts.append(
-            Chart(f"loss-{stage.name}", f"Training loss, nats per token{suffix}", (line,))
-        )
+        line = Line(Phrase("loss"), loss, "accent", noisy=True)
+        title = titled(Phrase("Training loss, nats per token"), suffix)
+        charts.append(Chart(f"loss-{stage.name}", title, (line,)))
     lines = [
         Line(language, points, _ROLES.get(language, "muted"))
         for language in _languages(stage.evaluations)
@@ -100,7 +103,7 @@ def _stage_charts(stage: Stage, suffix: str) -> list[Block]:
         charts.append(
             Chart(
                 f"held-out-{stage.name}",
-                f"Held-out text, bits per byte{suffix}",
+                titled(Phrase("Held-out text, bits per byte"), suffix),
                 tuple(lines),
                 _ngram_levels(stage),
             )
@@ -120,7 +123,9 @@ def _languages(evaluations: Sequence[Table]) -> list[str]:
 def _ngram_levels(stage: Stage) -> tuple[Reference, ...]:
     ngram = by_language(table(stage.result.get("evaluation")).get("ngram"))
     return tuple(
-        Reference(f"n-gram {language}", value, _ROLES.get(language, "muted"))
+        Reference(
+            Phrase("n-gram {language}", language=language), value, _ROLES.get(language, "muted")
+        )
         for language, metrics in ngram.items()
         if (value := number(metrics.get("bits_per_byte"))) is not None
     )
@@ -147,7 +152,8 @@ def _sample_at(line: Table, place: int, prompt: str) -> Sample | None:
     if place >= len(entries) or str(entries[place].get("prompt") or "") != prompt:
         return None
     step = number(line.get("step"))
-    return Sample(f"step {exact(step)}" if step is not None else "", *_texts(entries[place]))
+    heading = "" if step is None else Phrase("step {step}", step=exact(step))
+    return Sample(heading, *_texts(entries[place]))
 
 
 def _texts(entry: Table) -> tuple[str, str]:
@@ -158,5 +164,5 @@ def _texts(entry: Table) -> tuple[str, str]:
 
 def _title(prompt: str) -> str:
     if not prompt:
-        return "A new document"
+        return Phrase("A new document")
     return f"“{prompt}”" if text_language(prompt) == "en" else f"「{prompt}」"

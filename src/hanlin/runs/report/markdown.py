@@ -9,30 +9,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from hanlin.planning.units import count, duration, exact
+from hanlin.planning.units import count, exact
 from hanlin.runs.report import blocks
 from hanlin.runs.report.chain_svg import chain_text
 from hanlin.runs.report.curves import Point, thin
+from hanlin.runs.report.phrases import Language, Phrase, translate
+from hanlin.runs.report.words import time_text
 
 __all__ = ["render_markdown"]
 
 _ROWS_OF_A_CURVE = 12
 
 
-def render_markdown(report: blocks.Report) -> str:
-    """Return the report as Markdown text."""
+def render_markdown(report: blocks.Report, language: Language = "en") -> str:
+    """Return the report as Markdown text in a language."""
+    about = Phrase("Status: {status}. Written {time}.", status=report.status, time=report.written)
+    report = translate(report, language)
     lines = [f"# {_inline(report.title)}", "", _inline(report.sentence), ""]
-    lines += [f"Status: {report.status}. Written {report.written}.", ""]
+    lines += [translate(about, language), ""]
     for section in report.sections:
         lines += [f"## {_inline(section.title)}", ""]
         if section.lead:
             lines += [_inline(section.lead, code=True), ""]
         for block in section.blocks:
-            lines.extend(_block(block))
+            lines.extend(_block(block, language))
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _block(block: blocks.Block) -> Iterator[str]:
+def _block(block: blocks.Block, language: Language) -> Iterator[str]:
     match block:
         case blocks.Prose(text):
             yield from (_inline(text, code=True), "")
@@ -44,15 +48,15 @@ def _block(block: blocks.Block) -> Iterator[str]:
         case blocks.Table():
             yield from _table(block)
         case blocks.Chart():
-            yield from _chart(block)
+            yield from _chart(block, language)
         case blocks.Samples():
             yield from _samples(block)
         case blocks.Code() | blocks.Chain():
-            yield from _verbatim(block)
+            yield from _verbatim(block, language)
         case blocks.Fold(summary, inner):
             yield from (f"### {_inline(summary)}", "")
             for each in inner:
-                yield from _block(each)
+                yield from _block(each, language)
 
 
 def _table(block: blocks.Table) -> Iterator[str]:
@@ -70,15 +74,16 @@ def _row(cells: tuple[str, ...] | list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _chart(chart: blocks.Chart) -> Iterator[str]:
+def _chart(chart: blocks.Chart, language: Language) -> Iterator[str]:
     for line in chart.lines:
         name = f"{chart.title}: {line.label}" if line.label else chart.title
         points = _few(line.points)
         rows = tuple(
-            (exact(point[0]), count(point[1]), duration(point[2]), exact(point[3]))
+            (exact(point[0]), count(point[1]), time_text(point[2]), exact(point[3]))
             for point in points
         )
-        yield from _table(blocks.Table(("step", "tokens", "time", "value"), rows, name))
+        headers = tuple(map(Phrase, ("step", "tokens", "time", "value")))
+        yield from _table(translate(blocks.Table(headers, rows, name), language))
     for reference in chart.references:
         yield f"- {_inline(reference.label)}: {exact(reference.value)}"
     if chart.references:
@@ -101,9 +106,9 @@ def _samples(block: blocks.Samples) -> Iterator[str]:
         yield from _fence(item.prompt + item.text, "text")
 
 
-def _verbatim(block: blocks.Code | blocks.Chain) -> Iterator[str]:
+def _verbatim(block: blocks.Code | blocks.Chain, language: Language) -> Iterator[str]:
     if isinstance(block, blocks.Chain):
-        return _fence(chain_text(block), "text")
+        return _fence(chain_text(block, language), "text")
     return _fence(block.text, block.language)
 
 

@@ -2,7 +2,7 @@
 // Draws the page's charts anew for another axis, scale, smoothing or width, and says the values
 // under the pointer. The page is whole without it.
 (() => {
-  const charts = JSON.parse(document.getElementById("data").textContent);
+  const { words, charts } = JSON.parse(document.getElementById("data").textContent);
   const state = { axis: 0, log: false, smoothing: 0.6 };
   const LEFT = 44, TOP = 12, BOTTOM = 26, GAP = 15;
 
@@ -27,10 +27,10 @@
   const timeUnit = (seconds) =>
     seconds >= 7200 ? [3600, "h"] : seconds >= 180 ? [60, "min"] : [1, "s"];
   const sayX = (value) => {
-    if (state.axis === 1) return scaled(value) + " tokens";
-    if (state.axis === 0) return "step " + digits(value);
+    if (state.axis === 1) return words.tokens.replace("{}", scaled(value));
+    if (state.axis === 0) return words.step.replace("{}", digits(value));
     const [unit, name] = timeUnit(value);
-    return Number((value / unit).toPrecision(3)) + " " + name;
+    return words[name].replace("{}", Number((value / unit).toPrecision(3)));
   };
 
   const smooth = (values) => {
@@ -107,7 +107,7 @@
     }
     const [unit, name] = state.axis === 2 ? timeUnit(last) : [1, ""];
     for (const value of ticks(first / unit, last / unit, width < 420 ? 3 : 5)) {
-      const text = state.axis === 1 ? scaled(value) : digits(value) + (name ? ` ${name}` : "");
+      const text = state.axis === 1 ? scaled(value) : name ? words[name].replace("{}", digits(value)) : digits(value);
       make(svg, "text", { class: "tick", x: x(value * unit), y: height - 8, "text-anchor": "middle" }, text);
     }
     for (const reference of chart.references) {

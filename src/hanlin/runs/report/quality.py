@@ -9,9 +9,11 @@ from hanlin.runs.report.blocks import Block, Prose, Section
 from hanlin.runs.report.blocks import Table as TableBlock
 from hanlin.runs.report.facts import RunFacts, Stage, Table, number, table
 from hanlin.runs.report.facts import tables as tables_of
+from hanlin.runs.report.phrases import Phrase
 from hanlin.runs.report.words import (
     by_language,
     generic_table,
+    headed,
     is_interval,
     label,
     language_name,
@@ -19,11 +21,12 @@ from hanlin.runs.report.words import (
     language_table,
     say,
     sizes_sentence,
+    titled,
 )
 
 __all__ = ["claims", "evaluation"]
 
-_SPLITS = ("test", "validation")
+_SPLITS = {"test": Phrase("Test text"), "validation": Phrase("Validation text")}
 _BASELINES = ("ngram", "uniform")
 _LEDGER_FIRST = ("claim", "verdict", "values", "control", "control_values", "spread")
 _LEDGER_LAST = ("threshold", "stage", "seeds", "metric", "flops", "time", "command")
@@ -37,8 +40,8 @@ def evaluation(facts: RunFacts) -> Section | None:
     for stage in facts.stages:
         suffix = f" · {stage.name}" if len(facts.stages) > 1 else ""
         blocks.extend(_stage_tables(stage, suffix))
-    lead = "Lower bits per byte are better; all text here was held out of training."
-    return Section("evaluation", "Evaluation", tuple(blocks), lead) if blocks else None
+    lead = Phrase("Lower bits per byte are better; all text here was held out of training.")
+    return Section("evaluation", Phrase("Evaluation"), tuple(blocks), lead) if blocks else None
 
 
 def claims(facts: RunFacts) -> Section | None:
@@ -54,11 +57,11 @@ def claims(facts: RunFacts) -> Section | None:
         tuple(say(key, entry[key]) if key in entry else "—" for key in keys) for entry in entries
     )
     block = TableBlock(tuple(label(key) for key in keys), rows)
-    lead = (
+    lead = Phrase(
         "A claim stands only beside its control; a failed one is shown as failed. One run alone "
         "tests nothing; `hanlin prove` does."
     )
-    return Section("claims", "Claims", (block,), lead)
+    return Section("claims", Phrase("Claims"), (block,), lead)
 
 
 def _newest(ledger: list[Table]) -> list[Table]:
@@ -71,10 +74,10 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
     whole = table(stage.result.get("evaluation"))
     tables: list[Block] = []
     for split in _SPLITS:
-        systems = {"this model": whole.get(split)}
+        systems = {"this_model": whole.get(split)}
         if split == _first_split(whole):
             systems |= {name: whole[name] for name in _BASELINES if name in whole}
-        found = language_table(systems, f"{split.capitalize()} text{suffix}")
+        found = language_table(systems, titled(_SPLITS[split], suffix))
         if not found:
             continue
         tables.append(found)
@@ -82,14 +85,14 @@ def _stage_tables(stage: Stage, suffix: str) -> list[Block]:
         tables.extend([Prose(sizes)] if sizes else [])
     for name, value in whole.items():
         if name not in (*_SPLITS, *_BASELINES) and isinstance(value, dict) and value:
-            tables.append(_other(f"{label(name).capitalize()}{suffix}", value))
+            tables.append(_other(titled(headed(label(name)), suffix), value))
     tables.extend(_samplers(stage, suffix))
     study = table(stage.result.get("study"))
     if study:
-        tables.append(_other(f"What predictions rest on{suffix}", study))
+        tables.append(_other(titled(Phrase("What predictions rest on"), suffix), study))
     loose = {key: v for key, v in whole.items() if not isinstance(v, dict) and key != "samples"}
     if loose:
-        tables.append(generic_table(loose, f"Other results{suffix}"))
+        tables.append(generic_table(loose, titled(Phrase("Other results"), suffix)))
     return tables
 
 
@@ -101,8 +104,9 @@ def _samplers(stage: Stage, suffix: str) -> list[Block]:
         return []
     keys = [key for key, value in tried[0].items() if number(value) is not None]
     rows = tuple(tuple(exact(number(s.get(key)) or 0.0) for key in keys) for s in tried)
-    headers = tuple("distance to human text" if k == "distance" else label(k) for k in keys)
-    return [TableBlock(headers, rows, f"Ways of drawing that were compared{suffix}")]
+    headers = tuple(Phrase("distance to human text") if k == "distance" else label(k) for k in keys)
+    caption = titled(Phrase("Ways of drawing that were compared"), suffix)
+    return [TableBlock(headers, rows, caption)]
 
 
 def _first_split(whole: Table) -> str:

@@ -9,12 +9,14 @@ from hanlin.runs.report.blocks import Block, Fold, Samples, Section
 from hanlin.runs.report.blocks import Sample as TextSample
 from hanlin.runs.report.blocks import Table as TableBlock
 from hanlin.runs.report.facts import RunFacts, Table, number, table, tables
-from hanlin.runs.report.words import label, language_name, matrix_table, say
+from hanlin.runs.report.phrases import Phrase
+from hanlin.runs.report.words import label, language_name, matrix_table, say, titled
 
 __all__ = ["corpus"]
 
 _NAMES = ("split", "language", "source")
 _COUNTS = ("documents", "bytes", "characters")
+_HEADERS = tuple(map(Phrase, _COUNTS))  # label("bytes") would be what a size is of
 
 
 def corpus(facts: RunFacts) -> Section | None:
@@ -23,21 +25,23 @@ def corpus(facts: RunFacts) -> Section | None:
     blocks: list[Block] = []
     for name, part in parts.items():
         blocks.extend(_part(part, f" · {name}" if len(parts) > 1 else ""))
-    return Section("corpus", "Corpus", tuple(blocks)) if blocks else None
+    return Section("corpus", Phrase("Corpus"), tuple(blocks)) if blocks else None
 
 
 def _part(part: Table, suffix: str) -> list[Block]:
     blocks: list[Block] = []
     amounts = tables(part.get("amounts"))
     if amounts:
-        blocks.append(_amounts(amounts, f"Documents kept{suffix}"))
+        blocks.append(_amounts(amounts, titled(Phrase("Documents kept"), suffix)))
     mixture = table(part.get("mixture"))
     if len(mixture) > 1:
-        blocks.append(matrix_table(mixture, f"Mixture, shares of the training bytes{suffix}"))
+        blocks.append(
+            matrix_table(mixture, titled(Phrase("Mixture, shares of the training bytes"), suffix))
+        )
     blocks.extend(_dropped(table(part.get("dropped")), suffix))
     contamination = table(part.get("contamination"))
     if contamination:
-        caption = f"Held-out text that also stands in training text{suffix}"
+        caption = titled(Phrase("Held-out text that also stands in training text"), suffix)
         blocks.append(matrix_table(contamination, caption))
     return blocks
 
@@ -49,8 +53,8 @@ def _amounts(amounts: list[Table], caption: str) -> TableBlock:
     ]
     totals = {key: sum(number(a.get(key)) or 0.0 for a in amounts) for key in _COUNTS}
     if len(rows) > 1:
-        rows.append(("all", "", "", *(_count(key, totals) for key in _COUNTS)))
-    return TableBlock((*_NAMES, *_COUNTS), tuple(rows), caption)
+        rows.append((Phrase("all"), "", "", *(_count(key, totals) for key in _COUNTS)))
+    return TableBlock((*map(label, _NAMES), *_HEADERS), tuple(rows), caption)
 
 
 def _name(key: str, amount: Table) -> str:
@@ -69,14 +73,20 @@ def _dropped(dropped: Table, suffix: str) -> list[Block]:
     rows = tuple(
         (label(reason), say("count", _how_many(entry))) for reason, entry in dropped.items()
     )
-    blocks: list[Block] = [TableBlock(("reason", "documents"), rows, f"Documents dropped{suffix}")]
+    blocks: list[Block] = [
+        TableBlock(
+            (Phrase("reason"), Phrase("documents")),
+            rows,
+            titled(Phrase("Documents dropped"), suffix),
+        )
+    ]
     samples = [
         Samples(label(reason), items, clipped=True)
         for reason, entry in dropped.items()
         if (items := _samples(table(entry).get("samples")))
     ]
     if samples:
-        blocks.append(Fold("Samples of what was dropped", tuple(samples)))
+        blocks.append(Fold(Phrase("Samples of what was dropped"), tuple(samples)))
     return blocks
 
 

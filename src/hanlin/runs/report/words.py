@@ -6,25 +6,33 @@ names, with the unit that the end of the name suggests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hanlin.planning.units import bits, count, duration, exact, power, share, size
 from hanlin.runs.report import blocks
+from hanlin.runs.report.chinese import CHINESE
 from hanlin.runs.report.facts import Table, number, table
+from hanlin.runs.report.phrases import Phrase, listed
 
 __all__ = [
     "by_language",
     "generic_table",
+    "headed",
     "is_interval",
+    "joined",
     "label",
     "language_name",
     "language_order",
     "language_table",
     "matrix_table",
+    "pair",
     "say",
     "sizes_sentence",
     "text_language",
+    "time_text",
+    "titled",
 ]
 
 _LANGUAGES = {
@@ -70,6 +78,8 @@ _SHARES = (
     "seq_rep",
     "diversity",
 )
+_WORDS = ("verdict", "spread", "kind", "compute")
+"""Keys whose values are words of Hanlin's own, not of the recipe's author."""
 _TRADITIONAL = frozenset("這們個來說時國過對會為開樣還關東車長門問間見學語書話後從應經電頭馬鳥魚")
 _SIMPLIFIED = frozenset("这们个来说时国过对会为开样还关东车长门问间见学语书话后从应经电头马鸟鱼")
 
@@ -80,7 +90,8 @@ def label(key: str) -> str:
     >>> label("bits_per_byte"), label("peak_memory_bytes"), label("training_seconds")
     ('bits per byte', 'peak memory', 'training')
     """
-    return _LABELS.get(key) or key.removesuffix("_seconds").removesuffix("_bytes").replace("_", " ")
+    plain = key.removesuffix("_seconds").removesuffix("_bytes").replace("_", " ")
+    return _known(_LABELS.get(key) or plain)
 
 
 def language_name(key: str) -> str:
@@ -89,8 +100,9 @@ def language_name(key: str) -> str:
     >>> language_name("zh"), language_name("en, human")
     ('Chinese', 'English, human')
     """
-    language, comma, rest = key.partition(",")
-    return _LANGUAGES.get(language, language) + comma + rest
+    language, comma, rest = key.partition(", ")
+    name = _known(_LANGUAGES.get(language, language))
+    return Phrase("{language}, {group}", language=name, group=_known(rest)) if comma else name
 
 
 def say(key: str, value: Any) -> str:
@@ -100,7 +112,7 @@ def say(key: str, value: Any) -> str:
     ('1 min 15 s', '2.00 GB', '50 %', 'a')
     """
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return Phrase("yes") if value else Phrase("no")
     if is_interval(value):
         return _say_interval(key, value)
     found = number(value)
@@ -111,7 +123,7 @@ def say(key: str, value: Any) -> str:
     if "flops" in key and abs(found) >= 1e6:
         return power(found)
     if key.endswith(("seconds", "_s")):
-        return duration(found)
+        return time_text(found)
     if key.endswith("bytes"):
         return size(found)
     if key == "parameters" or (key == "tokens" and found >= 1e5):
@@ -119,6 +131,29 @@ def say(key: str, value: Any) -> str:
     if 0 <= found <= 1 and any(word in key for word in _SHARES):
         return share(found)
     return exact(found)
+
+
+def time_text(seconds: float) -> str:
+    """Return a time in words of the report's language.
+
+    >>> time_text(95)
+    '1 min 35 s'
+    """
+    text = duration(seconds)
+    numbers = re.findall(r"[\d.,]+", text)
+    names = [f"text{place}" for place in range(len(numbers))]
+    template = re.sub(r"[\d.,]+", "{}", text).format(*(f"{{{name}}}" for name in names))
+    return Phrase(template, **dict(zip(names, numbers, strict=True)))
+
+
+def headed(text: str) -> str:
+    """Return a text with a capital at its beginning."""
+    return text.headed() if isinstance(text, Phrase) else text[:1].upper() + text[1:]
+
+
+def pair(key: str, value: Any) -> str:
+    """Return a key and its value, as `loss: 3.1`."""
+    return Phrase("{name}: {value}", name=label(key), value=say(key, value))
 
 
 def is_interval(value: Any) -> bool:
@@ -137,8 +172,26 @@ def sizes_sentence(value: Any) -> str:
         documents, length = number(metrics.get("documents")), number(metrics.get("bytes"))
         if documents is not None and length is not None:
             name = language_name(language)
-            parts.append(f"{exact(documents)} {name} documents ({size(length)})")
-    return f"Measured on {' and '.join(parts)}." if parts else ""
+            parts.append(
+                Phrase(
+                    "{count} {language} documents ({size})",
+                    count=exact(documents),
+                    language=name,
+                    size=size(length),
+                )
+            )
+    return Phrase("Measured on {documents}.", documents=joined(parts)) if parts else ""
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Return texts with an "and" before the last.
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return Phrase("{several} and {last}", several=listed(texts[:-1]), last=texts[-1])
 
 
 def language_order(key: str) -> tuple[int, str]:
@@ -174,7 +227,7 @@ def language_table(systems: Mapping[str, Any], caption: str) -> blocks.Table | N
     ordered = sorted(rows, key=lambda row: (metrics.index(row[0]), language_order(row[1])))
     cells = tuple(
         (
-            f"{label(metric)}, {language_name(language)}",
+            listed((label(metric), language_name(language))),
             *(_cell(languages, metric, language) for languages in scores.values()),
         )
         for metric, language in ordered
@@ -198,6 +251,11 @@ def matrix_table(value: Mapping[str, Any], caption: str) -> blocks.Table:
     return blocks.Table(("", *(label(key) for key in keys)), rows, caption)
 
 
+def titled(title: str, suffix: str) -> str:
+    """Return a title and what tells it from others of its kind."""
+    return Phrase("{title}{suffix}", title=title, suffix=suffix)
+
+
 def text_language(text: str) -> str:
     """Guess the `lang` attribute of a text: Chinese where a tenth of it is Han, else English.
 
@@ -217,7 +275,8 @@ def _say_interval(key: str, value: Table) -> str:
     unit = "share" if "successes" in value else key
     if number(value["value"]) is None:
         return "—"
-    return f"{say(unit, value['value'])} ({say(unit, value['low'])} to {say(unit, value['high'])})"
+    said = {name: say(unit, value[name]) for name in ("value", "low", "high")}
+    return Phrase("{value} ({low} to {high})", **said)
 
 
 def _cell(languages: Mapping[str, Table], metric: str, language: str) -> str:
@@ -231,12 +290,17 @@ def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str
         if isinstance(entry, dict) and entry and not is_interval(entry):
             yield from _flat(entry, here)
         else:
-            yield " · ".join(here), say(str(key), entry)
+            yield listed(here, " · "), say(str(key), entry)
 
 
 def _say_other(key: str, value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(say(key, entry) for entry in value)
+        return listed(say(key, entry) for entry in value)
     if isinstance(value, dict):
-        return ", ".join(f"{label(str(k))}: {say(str(k), v)}" for k, v in value.items()) or "—"
-    return "—" if value is None else str(value)
+        return listed(pair(str(k), v) for k, v in value.items()) or "—"
+    return "—" if value is None else _known(str(value)) if key in _WORDS else str(value)
+
+
+def _known(text: str) -> str:
+    """Return a text as a phrase, if it can be said in another language."""
+    return Phrase(text) if text in CHINESE else text

@@ -1,4 +1,4 @@
-"""A run's folder in, `report.html` and `report.md` out.
+"""A run's folder in, `report.html` and `report.md` out, and both in Chinese beside them.
 
 python -m hanlin.runs.report RUN
 """
@@ -15,12 +15,19 @@ from hanlin.runs.report.blocks import Report
 from hanlin.runs.report.facts import RunFacts, read_run
 from hanlin.runs.report.html import render_html
 from hanlin.runs.report.markdown import render_markdown
+from hanlin.runs.report.phrases import Language
 
 __all__ = ["build_report", "write_report"]
 
+_FILES: tuple[tuple[Language, str, str], ...] = (
+    ("zh", "report.zh", "report"),
+    ("en", "report", "report.zh"),
+)
+"""Each language's file, and that of the other, to which the page leads."""
+
 
 def write_report(run_folder: Path) -> Path:
-    """Write report.html and report.md into a run's folder; return the path of report.html.
+    """Write the reports into a run's folder, English and Chinese; return the path of report.html.
 
     Any file of the run may be missing: the report of a run that is going on, or that crashed, shows
     what there is.
@@ -33,16 +40,18 @@ def write_report(run_folder: Path) -> Path:
             f"There is no run folder at {run_folder}. `hanlin runs list` shows the runs there are."
         )
     report = build_report(read_run(run_folder))
-    page = run_folder / "report.html"
     try:
-        write_text(run_folder / "report.md", _encodable(render_markdown(report)))
-        write_text(page, _encodable(render_html(report)))
+        for language, name, other in _FILES:
+            text = render_markdown(report, language)
+            page = render_html(report, language, f"{other}.html")
+            write_text(run_folder / f"{name}.md", _encodable(text))
+            write_text(run_folder / f"{name}.html", _encodable(page))
     except OSError as error:
         raise RunError(
             f"The report cannot be written into {run_folder}: {error.strerror}. "
             "Make the folder writable, or free some space."
         ) from error
-    return page
+    return run_folder / "report.html"
 
 
 def build_report(facts: RunFacts) -> Report:

@@ -24,6 +24,7 @@ from hanlin.text.world.grammar import Template, grammar_of
 from hanlin.text.world.tasks import core_events, entities_of, keywords, remembered, scene_of
 
 if TYPE_CHECKING:
+    from hanlin.text.world.course import Course
     from hanlin.text.world.story import Story
 
 __all__ = ["edit_keywords", "event_wordings", "retell"]
@@ -125,7 +126,7 @@ def _shows(story: Story, index: int, entity: Entity) -> bool:
 
 
 def _tell(
-    story: Story, way: _Way, wanted: dict[str, Entity], language: Language
+    story: Course, way: _Way, wanted: dict[str, Entity], language: Language
 ) -> tuple[str, int]:
     """Return the summary of a way, and how many topics it needs."""
     grammar, left = grammar_of(language), list(wanted)
@@ -152,7 +153,7 @@ def _tell(
 
 
 @remembered
-def _worded(story: Story, way: tuple[int, Language, Template]) -> str:
+def _worded(story: Course, way: tuple[int, Language, Template]) -> str:
     """Return an event in a wording."""
     index, language, template = way
     return grammar_of(language).write_sentence(story.events[index], template)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from hanlin.config import WorldConfig
 from hanlin.text.aside import aside
@@ -16,11 +15,12 @@ from hanlin.text.facts import with_facts
 from hanlin.text.world import tasks
 from hanlin.text.world.casting import Split, StuckError, cumulative_weights, held_out
 from hanlin.text.world.checker import MAX_SENTENCES, MIN_SENTENCES, Structure
+from hanlin.text.world.course import Course
 from hanlin.text.world.drafting import Draft
 from hanlin.text.world.entities import Language
 from hanlin.text.world.grammar import grammar_of
 from hanlin.text.world.plots import PLOTS, Plot
-from hanlin.text.world.state import Event, is_state_dependent, structure_of
+from hanlin.text.world.state import is_state_dependent, structure_of
 
 __all__ = ["Story", "generate_story", "write_stories"]
 
@@ -35,18 +35,8 @@ SHORT_PLOT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Story(Course):
     """A story: what happens in it, and all that can be derived from that."""
-
-    events: tuple[Event, ...]
-    core: tuple[int, ...]
-    """The events that the summary tells."""
-    wording: int
-    """Seed of the choice among wordings."""
-    memo: dict[tuple[Any, ...], Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """What was derived before, by what it is (`hanlin.text.world.tasks.remembered`)."""
 
     def text(self, language: Language) -> str:
         """Tell the story: one paragraph, always in the same words."""
@@ -89,7 +79,7 @@ class Story:
 
 
 @tasks.remembered
-def _text(story: Story, language: Language) -> str:
+def _text(story: Course, language: Language) -> str:
     return grammar_of(language).write(story.events, story.wording)
 
 

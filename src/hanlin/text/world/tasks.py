@@ -11,8 +11,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TypeVar, get_args
 
+from hanlin.text.world.course import Course
 from hanlin.text.world.entities import (
     COLOURS,
     COUNTS,
@@ -30,9 +31,6 @@ from hanlin.text.world.grammar import grammar_of
 from hanlin.text.world.lexicon import ACTORS, PLACES, THINGS
 from hanlin.text.world.requests import FRAMES, Request, choose_missing, make_request
 from hanlin.text.world.state import Event, State
-
-if TYPE_CHECKING:
-    from hanlin.text.world.story import Story
 
 __all__ = [
     "Figure",
@@ -72,11 +70,11 @@ class Figure:
     position: str
 
 
-def remembered(derive: Callable[[Story, K], T]) -> Callable[[Story, K], T]:
+def remembered(derive: Callable[[Course, K], T]) -> Callable[[Course, K], T]:
     """Let something be derived once from a story and a language, or the number of an event."""
 
     @wraps(derive)
-    def look(story: Story, of: K) -> T:
+    def look(story: Course, of: K) -> T:
         key = (derive.__name__, of)
         if key not in story.memo:
             story.memo[key] = derive(story, of)
@@ -87,7 +85,7 @@ def remembered(derive: Callable[[Story, K], T]) -> Callable[[Story, K], T]:
 
 
 @remembered
-def summary(story: Story, language: Language) -> str:
+def summary(story: Course, language: Language) -> str:
     """Tell where it happened and what mattered, in one or two sentences."""
     grammar = grammar_of(language)
     first, *rest = core_events(story)
@@ -99,7 +97,7 @@ def summary(story: Story, language: Language) -> str:
     return ("" if language == "zh" else " ").join([sentence, *others])
 
 
-def keywords(story: Story, language: Language) -> tuple[str, ...]:
+def keywords(story: Course, language: Language) -> tuple[str, ...]:
     """Return the names in the summary, in the order in which they first appear there."""
     text = summary(story, language)
     first, *rest = core_events(story)
@@ -108,7 +106,7 @@ def keywords(story: Story, language: Language) -> tuple[str, ...]:
     return tuple(sorted((name for name in names if name in text), key=text.index))
 
 
-def questions(story: Story, language: Language) -> tuple[Question, ...]:
+def questions(story: Course, language: Language) -> tuple[Question, ...]:
     """Return questions with their answers: who did it, who has it, where, what colour, how many."""
     items = [entity for entity in entities_of(story) if isinstance(entity, Item)]
     found = [*_who_did(story, language), _where_at_first(story, language)]
@@ -118,7 +116,7 @@ def questions(story: Story, language: Language) -> tuple[Question, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def request(story: Story, language: Language, rng: random.Random) -> Request:
+def request(story: Course, language: Language, rng: random.Random) -> Request:
     """Return a command about the story's entities, with a fact left out at times."""
     cast: dict[str, Entity] = {}
     for letter, kind in (("b", Actor), ("x", Item), ("p", Place)):
@@ -129,7 +127,7 @@ def request(story: Story, language: Language, rng: random.Random) -> Request:
     return make_request(frame, cast, choose_missing(frame, rng), language)
 
 
-def scene(story: Story) -> tuple[Figure, ...]:
+def scene(story: Course) -> tuple[Figure, ...]:
     """Return the things in the story's picture, each with all that a painter must know.
 
     What the story leaves open is set by the kind of thing: its natural colour, and small for what
@@ -150,7 +148,7 @@ def scene(story: Story) -> tuple[Figure, ...]:
     )
 
 
-def picture(story: Story, language: Language) -> str:
+def picture(story: Course, language: Language) -> str:
     """Describe the picture of the story's first place with the things of `scene`."""
     place = next(entity for entity in entities_of(story) if isinstance(entity, Place))
     if language == "zh":
@@ -175,7 +173,7 @@ def _figure(figure: Figure, language: Language) -> str:
     )
 
 
-def core_events(story: Story) -> list[int]:
+def core_events(story: Course) -> list[int]:
     """Return the first and the last of the events that matter."""
     return sorted({story.core[0], story.core[-1]})
 
@@ -186,7 +184,7 @@ def _opening(place: Place, language: Language) -> str:
 
 
 @remembered
-def scene_of(story: Story, index: int) -> Place:
+def scene_of(story: Course, index: int) -> Place:
     """Return where the event of this index happens: its subject's place before it."""
     state = State()
     for event in story.events[:index]:
@@ -196,12 +194,12 @@ def scene_of(story: Story, index: int) -> Place:
     return place or PLACES[state.get("", "here")]
 
 
-def entities_of(story: Story) -> list[Entity]:
+def entities_of(story: Course) -> list[Entity]:
     """Return the entities in the order of their coming."""
     return list(dict.fromkeys(entity for event in story.events for entity in event.entities))
 
 
-def _final_state(story: Story) -> State:
+def _final_state(story: Course) -> State:
     """Return what holds before the ending, which only sends everyone home."""
     state = State()
     for event in story.events[:-1]:
@@ -209,7 +207,7 @@ def _final_state(story: Story) -> State:
     return state
 
 
-def _who_did(story: Story, language: Language) -> Iterator[Question]:
+def _who_did(story: Course, language: Language) -> Iterator[Question]:
     """Turn a core event into a question by putting `who` in its subject's place."""
     asked = [
         (story.events[index], _who_question(story.events[index], language))
@@ -232,7 +230,7 @@ def _who_question(event: Event, language: Language) -> str:
     return statement[:-1] + ("？" if language == "zh" else "?")
 
 
-def _where_at_first(story: Story, language: Language) -> Question:
+def _where_at_first(story: Course, language: Language) -> Question:
     opening = story.events[0]
     actor, place = opening.entities[0], opening.get("p")
     where = phrase(place, "at", language)
@@ -256,7 +254,7 @@ def _looks(item: Item, language: Language) -> Iterator[Question]:
         yield f"How many {bare} are there?", COUNTS[item.count][1]
 
 
-def _holders(story: Story, items: list[Item], language: Language) -> Iterator[Question]:
+def _holders(story: Course, items: list[Item], language: Language) -> Iterator[Question]:
     state = _final_state(story)
     for item in items:
         key = state.get(item.key, "where")
