@@ -87,14 +87,14 @@ void complete(Model& model, Format format, int group) {
 
 void drive(const Shape& shape, Format format, int group, int threads, const std::string& isa) {
     Model model(shape, threads, isa);
-    expect_refusal([&] { Session(model, 8); });
+    expect_refusal([&] { Session(model, 8, Cache::fp32); });
     expect_refusal([&] { model.matrix("abacus"); });
     expect_refusal([&] { model.seal(); });
     complete(model, format, group);
     model.seal();
-    expect_refusal([&] { Session(model, shape.context + 1); });
-    const auto write = [&] {
-        Session session(model, shape.context);
+    expect_refusal([&] { Session(model, shape.context + 1, Cache::half); });
+    const auto write = [&](Cache cache, Cache another) {
+        Session session(model, shape.context, cache);
         const std::vector<int64_t> prompt(37, 3);
         std::vector<float> logits(prompt.size() * shape.vocab);
         session.read(prompt.data(), prompt.size(), true, logits.data());
@@ -106,7 +106,7 @@ void drive(const Shape& shape, Format format, int group, int threads, const std:
         expect_refusal([&] { session.read(prompt.data(), 0, false, logits.data()); });
         expect_refusal([&] { session.read(prompt.data(), prompt.size(), false, logits.data()); });
         expect_refusal([&] { session.rewind(29); });
-        Session one(model, 4), two(model, 5), full(model, 1);
+        Session one(model, 4, another), two(model, 5, cache), full(model, 1, cache);
         full.read(prompt.data(), 1, false, logits.data());
         for (int step = 0; step < 4; ++step)
             model.step({&session, &one, &two}, prompt.data(), logits.data());
@@ -114,15 +114,17 @@ void drive(const Shape& shape, Format format, int group, int threads, const std:
         expect_refusal([&] { model.step({&two, &full}, prompt.data(), logits.data()); });
         expect_refusal([&] { model.step({&two}, wrong, logits.data()); });
         expect_refusal([&] { model.step({}, prompt.data(), logits.data()); });
-        Session copied(model, 6);
+        Session copied(model, 6, cache), unlike(model, 6, another);
+        expect_refusal([&] { unlike.take_over(session, 2); });
         copied.take_over(session, 5);
         copied.take_over(copied, 2);
         expect_refusal([&] { copied.take_over(session, 7); });
         expect_refusal([&] { copied.take_over(full, 2); });
         copied.read(prompt.data(), 4, false, logits.data());
     };
-    std::thread other(write);
-    write();
+    std::thread other(write, Cache::half, Cache::int8);
+    write(Cache::int8, Cache::fp32);
+    write(Cache::fp32, Cache::half);
     other.join();
 }
 

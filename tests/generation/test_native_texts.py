@@ -153,8 +153,6 @@ def test_a_request_waits_until_there_is_memory(native):
 
 def test_what_the_core_cannot_do_is_refused(native):
     writer = native()
-    with pytest.raises(UserError, match="cache_bits is 8"):
-        Scheduler(writer, SMALL.model_copy(update={"cache_bits": 8}))
     scheduler = Scheduler(writer, SMALL.model_copy(update={"max_waiting": 1}))
     with pytest.raises(UserError, match="does not follow the setting guidance"):
         scheduler.submit([5], GREEDY.model_copy(update={"guidance": 2.0}))

@@ -27,7 +27,7 @@ class BatchingConfig(Strict):
     cache_tokens: int = Field(default=0, ge=0)
     """Tokens that the cache holds; 0 takes room for `max_running` full contexts."""
     cache_bits: Literal[0, 8] = 0
-    """8 keeps keys and values in 8 bits: more texts in the same memory; 0 in the model's type."""
+    """8 keeps keys and values in 8 bits: more texts in the same memory; 0 as the engine does."""
     prefix_reuse: bool = True
     """Whether texts with the same beginning share its keys and values."""
     deterministic: bool = False

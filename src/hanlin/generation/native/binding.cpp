@@ -31,6 +31,13 @@ Format format_of(const std::string& name) {
     throw std::invalid_argument("no format " + name);
 }
 
+hanlin::Cache cache_of(int bits) {
+    if (bits == 32) return hanlin::Cache::fp32;
+    if (bits == 16) return hanlin::Cache::half;
+    if (bits == 8) return hanlin::Cache::int8;
+    throw std::invalid_argument("a cache of " + std::to_string(bits) + " bits");
+}
+
 // uint16 stands for bfloat16, which numpy has not.
 Number number_of(const py::array& array) {
     if (py::isinstance<py::array_t<float>>(array)) return Number::fp32;
@@ -184,11 +191,19 @@ PYBIND11_MODULE(_core, module) {
         .def_property_readonly("weight_bytes", &Model::weight_bytes)
         .def_property_readonly("bytes_per_token", &Model::bytes_per_token);
     py::class_<Session>(module, "Session")
-        .def(py::init<Model&, size_t>(), py::keep_alive<1, 2>())
+        .def(py::init([](Model& model, size_t capacity, int cache_bits) {
+                 return std::make_unique<Session>(model, capacity, cache_of(cache_bits));
+             }),
+             py::keep_alive<1, 2>(), py::arg("model"), py::arg("capacity"),
+             py::arg("cache_bits") = 32)
         .def("read", &read_tokens, py::arg("tokens"), py::arg("all") = false)
         .def("rewind", &Session::rewind)
         .def("take_over", &Session::take_over, py::arg("other"), py::arg("length"),
              py::call_guard<py::gil_scoped_release>())
         .def_property_readonly("length", &Session::length)
-        .def_property_readonly("capacity", &Session::capacity);
+        .def_property_readonly("capacity", &Session::capacity)
+        .def_property_readonly("cache_bits", [](const Session& session) {
+            return 8 * hanlin::bytes_of_number(session.cache());
+        })
+        .def_property_readonly("bytes", &Session::bytes);
 }

@@ -51,11 +51,6 @@ class NativeTexts:
 
     def __init__(self, engine: NativeEngine, config: BatchingConfig) -> None:
         """Make room in the books; memory comes with the texts."""
-        if config.cache_bits:
-            raise UserError(
-                f"cache_bits is {config.cache_bits}, and the native engine keeps keys and values "
-                "in fp32. Leave it out, or serve the model with torch."
-            )
         self.engine, self.config = engine, config
         size, context = config.block_tokens, engine.model.config.context_length
         tokens = config.cache_tokens or config.max_running * blocks_of(context, size) * size
@@ -79,7 +74,7 @@ class NativeTexts:
         if blocks > self.memory.available:
             return False
         prompt = job.draft.prompt
-        session = self.engine.model.session(job.most_tokens)
+        session = self.engine.model.session(job.most_tokens, self.config.cache_bits)
         if self.config.prefix_reuse:
             # The last token is always read anew, because its logits are needed.
             source, length = self.memory.match(prompt[:-1], map(_kept, self._running))

@@ -103,7 +103,7 @@ private:
 class Session {
 public:
     // Throws std::invalid_argument if the model is not sealed or `capacity` exceeds its context.
-    Session(Model& model, size_t capacity);
+    Session(Model& model, size_t capacity, Cache cache);
 
     // Read `count` tokens after those read before, and write the logits of the token after the last
     // one (vocab), or after each (count, vocab).  Throws std::invalid_argument for a token that the
@@ -112,22 +112,29 @@ public:
     // Forget all tokens after the first `length`.
     void rewind(size_t length);
     // Hold the first `length` tokens of another text, in place of what was held: to the bit what
-    // reading them would leave.  Throws std::invalid_argument if there are not so many, or no room.
+    // reading them would leave.  Throws std::invalid_argument if there are not so many, or no room,
+    // or if the other keeps its keys and values otherwise.
     void take_over(const Session& other, size_t length);
 
     size_t length() const { return length_; }
     size_t capacity() const { return capacity_; }
+    Cache cache() const { return cache_; }
+    size_t bytes() const;  // of all keys and values that there is room for
     size_t vocab() const { return model_.shape().vocab; }
 
 private:
     friend class Model;
     friend struct Pass;
 
-    float* keys(size_t layer, size_t head) const;
-    float* values(size_t layer, size_t head) const;
+    // The rows of one head, from that of place `first` on.
+    Kept keys(size_t layer, size_t head, size_t first) const;
+    Kept values(size_t layer, size_t head, size_t first) const;
+    Kept stretch(size_t number, size_t first) const;
+    size_t scale_bytes() const { return cache_ == Cache::int8 ? sizeof(float) : 0; }
 
     Model& model_;
-    const size_t capacity_, padded_dim_;
+    const Cache cache_;
+    const size_t capacity_, padded_dim_, row_bytes_;
     size_t length_ = 0;
     Buffer memory_;
 };

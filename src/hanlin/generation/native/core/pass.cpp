@@ -154,7 +154,7 @@ private:
         model.pool_.barrier();
         const Range heads = share(s.kv_heads, number, model.pool_.threads());
         for (size_t head = heads.first; head < heads.last; ++head) {
-            remember(layer, number_of_layer, head, rows, row_stride);
+            remember(layer, number_of_layer, head, rows, row_stride, number);
             listen(layer, number_of_layer, head, rows, row_stride, number);
         }
         model.pool_.barrier();
@@ -221,17 +221,20 @@ private:
 
     // Put the keys and values of one head into the cache.
     void remember(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
-                  size_t row_stride) {
+                  size_t row_stride, int number) {
         const size_t dim = s.head_dim;
+        float* padded = model.benches_[size_t(number)].query.as<float>();
         for (size_t t = 0; t < count; ++t) {
             const Session& session = session_of(t);
-            const size_t place = place_of(t), padded = session.padded_dim_;
+            const size_t place = place_of(t);
+            const int width = int(session.padded_dim_);
             const float* key = rows + t * row_stride + (s.heads + head) * dim;
             const float* value = key + s.kv_heads * dim;
-            float* kept = session.keys(number_of_layer, head) + place * padded;
-            turn(key, layer.key_norm, place, kept);
-            std::memcpy(session.values(number_of_layer, head) + place * padded, value,
-                        dim * sizeof(float));
+            turn(key, layer.key_norm, place, padded);
+            kernels.keep(padded, session.cache_, width, session.keys(number_of_layer, head, place));
+            std::memcpy(padded, value, dim * sizeof(float));
+            kernels.keep(padded, session.cache_, width,
+                         session.values(number_of_layer, head, place));
         }
     }
 
@@ -245,14 +248,14 @@ private:
         for (size_t h = head * group; h < (head + 1) * group; ++h)
             for (size_t t = 0; t < count; ++t) {
                 const Session& session = session_of(t);
-                const size_t end = place_of(t) + 1, padded = session.padded_dim_;
+                const size_t end = place_of(t) + 1;
                 const size_t first = banded && end > s.band ? end - s.band : 0;
                 float* query = bench.query.as<float>();
                 float* out = bench.gathered.as<float>();
                 turn(rows + t * row_stride + h * dim, layer.query_norm, end - 1, query);
-                kernels.attend(query, session.keys(number_of_layer, head) + first * padded,
-                               session.values(number_of_layer, head) + first * padded,
-                               int(end - first), int(padded), scale, bench.scores.as<float>(), out);
+                kernels.attend(query, session.cache_, session.keys(number_of_layer, head, first),
+                               session.values(number_of_layer, head, first), int(end - first),
+                               int(session.padded_dim_), scale, bench.scores.as<float>(), out);
                 float* heard = model.heard_.as<float>() + t * stride_of(s.heads * dim) + h * dim;
                 std::memcpy(heard, out, dim * sizeof(float));
             }
