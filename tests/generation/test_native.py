@@ -474,7 +474,7 @@ def test_sessions_stepped_together_are_those_alone(
         for session, text in zip(sessions, texts, strict=False):
             session.read(text)
         for place, step in enumerate(following):
-            logits = found.core.step(sessions, step[:count])
+            logits = found.core.read(sessions, step[:count], [1] * count, [True] * count)
             for number in range(count):
                 assert np.array_equal(logits[number], wanted[number][place])
 
@@ -486,5 +486,9 @@ def test_a_step_that_cannot_be_reads_nothing(tmp_path: Path) -> None:
     full.read(np.array([1]))
     for sessions, tokens in [([one, one], [1, 2]), ([one, full], [1, 2]), ([one], [100]), ([], [])]:
         with pytest.raises(ValueError):
-            found.core.step(sessions, np.array(tokens, dtype=np.int64))
+            ones = [1] * len(sessions)
+            found.core.read(sessions, np.array(tokens, dtype=np.int64), ones, ones)
+    for tokens, counts in [([1], [2]), ([1, 2], [1]), ([1, 2], [0]), ([1] * 5, [5])]:
+        with pytest.raises(ValueError):
+            found.core.read([one], np.array(tokens, dtype=np.int64), counts, [True])
     assert one.length == 0

@@ -23,6 +23,9 @@ from hanlin.generation.texts import blocks_of
 
 __all__ = ["PagedTexts"]
 
+_STEP_TOKENS = 512
+"""Tokens that a step reads at most: each step costs torch some time however little it reads."""
+
 
 class PagedTexts:
     """Texts whose keys and values lie in blocks of one cache."""
@@ -35,6 +38,7 @@ class PagedTexts:
         self.memory = BlockPool(max(1, tokens // size), size)
         self.reader = Reader(engine.model, config, self.memory.num_blocks)
         self.unit = size if config.deterministic else 1
+        self.step_tokens = config.step_tokens or max(_STEP_TOKENS, config.max_running + size)
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Job:
         """Return a checked request, which holds nothing yet."""

@@ -17,6 +17,7 @@ using hanlin::Format;
 using hanlin::Model;
 using hanlin::Number;
 using hanlin::Session;
+using Wanted = hanlin::Stretch::Logits;
 
 namespace {
 
@@ -122,20 +123,35 @@ py::array_t<float> read_tokens(Session& session, const Array<int64_t>& tokens, b
     float* out = logits.mutable_data();
     {
         py::gil_scoped_release free;
-        session.read(tokens.data(), count, all, out);
+        session.model().read({{&session, tokens.data(), count, all ? Wanted::all : Wanted::last}}, out);
     }
     return logits;
 }
 
-py::array_t<float> step(Model& model, const std::vector<Session*>& sessions,
-                        const Array<int64_t>& tokens) {
-    need(size_t(tokens.size()) == sessions.size(), "a token a session");
-    for (const Session* session : sessions) need(session != nullptr, "a session that is none");
-    py::array_t<float> logits({sessions.size(), model.shape().vocab});
+// `tokens` are those of all sessions one after another, `counts[i]` of them the i-th session's;
+// `wanted[i]` says whether the logits after its last one are returned.
+py::array_t<float> read_together(Model& model, const std::vector<Session*>& sessions,
+                                 const Array<int64_t>& tokens, const std::vector<size_t>& counts,
+                                 const std::vector<bool>& wanted) {
+    need(counts.size() == sessions.size() && wanted.size() == sessions.size(),
+         "a number of tokens for each session, and whether its logits are wanted");
+    std::vector<hanlin::Stretch> stretches;
+    const auto total = size_t(tokens.size());
+    size_t first = 0, heard = 0;
+    for (size_t number = 0; number < sessions.size(); ++number) {
+        need(sessions[number] != nullptr, "a session that is none");
+        need(counts[number] <= total - first, "fewer tokens than the sessions are to read");
+        stretches.push_back({sessions[number], tokens.data() + first, counts[number],
+                             wanted[number] ? Wanted::last : Wanted::none});
+        first += counts[number];
+        heard += wanted[number];
+    }
+    need(first == total, "more tokens than the sessions are to read");
+    py::array_t<float> logits({heard, model.shape().vocab});
     float* out = logits.mutable_data();
     {
         py::gil_scoped_release free;
-        model.step(sessions, tokens.data(), out);
+        model.read(stretches, out);
     }
     return logits;
 }
@@ -185,7 +201,8 @@ PYBIND11_MODULE(_core, module) {
         })
         .def("seal", &Model::seal)
         .def("product", &product)
-        .def("step", &step, py::arg("sessions"), py::arg("tokens"))
+        .def("read", &read_together, py::arg("sessions"), py::arg("tokens"), py::arg("counts"),
+             py::arg("wanted"))
         .def_property_readonly("instructions", &Model::instructions)
         .def_property_readonly("threads", &Model::threads)
         .def_property_readonly("weight_bytes", &Model::weight_bytes)

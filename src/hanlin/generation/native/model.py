@@ -17,11 +17,13 @@ python -m hanlin.generation.native.model FOLDER
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hanlin.config import ModelConfig, QuantisationConfig
 from hanlin.errors import ModelError
@@ -32,10 +34,20 @@ from hanlin.generation.native.tensors import Stored, read_arrays
 from hanlin.models.names import Rule, rules
 from hanlin.models.packed_config import read_config, read_quantisation
 
-__all__ = ["CacheBits", "NativeModel", "Weights", "load_native", "random_native"]
+__all__ = ["CacheBits", "NativeModel", "Portion", "Weights", "load_native", "random_native"]
 
 Weights = Literal["auto", "fp32", "bf16", "int8", "int4"]
 CacheBits = Literal[0, 8, 16, 32]
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Tokens that a session of the core reads."""
+
+    session: Any
+    tokens: Sequence[int]
+    is_wanted: bool = True
+    """Whether the logits after the last token are."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,13 @@ class NativeModel:
     """How the blocks' matrices are held."""
     cache_bits: CacheBits = 0
     """Bits of each key and value that a session keeps; 0 takes 32 with weights of fp32, else 16."""
+
+    def read(self, portions: Sequence[Portion]) -> list[NDArray[np.float32]]:
+        """Let each session read, all side by side; return the logits (V,) that are wanted."""
+        tokens = np.array([id for portion in portions for id in portion.tokens], dtype=np.int64)
+        sessions = [portion.session for portion in portions]
+        counts = [len(portion.tokens) for portion in portions]
+        return list(self.core.read(sessions, tokens, counts, [p.is_wanted for p in portions]))
 
     def session(self, capacity: int, cache_bits: CacheBits = 0) -> Any:
         """Return a session of the core for a text of at most `capacity` tokens.

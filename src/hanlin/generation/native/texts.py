@@ -1,8 +1,9 @@
-"""The texts of a scheduler in the native core: a session each, stepped together.
+"""The texts of a scheduler in the native core: a session each, read together.
 
-One token of every text that is being written is read in one pass over the weights; portions of
-prompts are read one after the other. Every row sums in the order that it has alone, so that a text
-is, to the bit, the one that it would be alone: there is nothing that `deterministic` must add.
+One token of every text that is being written and portions of the prompts lie side by side as the
+rows of the same products, so that a step reads the weights as few times as hold them all. Every row
+sums in the order that it has alone, so that a text is, to the bit, the one that it would be alone:
+there is nothing that `deterministic` must add.
 
     Scheduler(engine)  # a `NativeEngine`, whose `texts` are these
 """
@@ -20,6 +21,7 @@ from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.errors import UserError
 from hanlin.generation.job import Job, shared_settings
 from hanlin.generation.native.memory import Kept, SessionMemory
+from hanlin.generation.native.model import Portion
 from hanlin.generation.native.sampling import (
     History,
     draw,
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
     from hanlin.generation.native.engine import NativeEngine
 
 __all__ = ["NativeTexts"]
+
+
+_PROMPT_TOKENS = 64
+"""Tokens of prompts that a step reads beside texts that are being written, who wait for it. More at
+once would not be faster: a pass of the core has 48 rows."""
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class NativeTexts:
         size, context = config.block_tokens, engine.model.config.context_length
         tokens = config.cache_tokens or config.max_running * blocks_of(context, size) * size
         self.memory = SessionMemory(max(1, tokens // size), size)
+        self.step_tokens = config.step_tokens or config.max_running + _PROMPT_TOKENS
         self._running: list[Job] = []
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Job:
@@ -92,19 +100,18 @@ class NativeTexts:
 
     def advance(self, portions: Sequence[tuple[Job, int]]) -> list[int]:
         """Read so many further tokens of each job; return the next token of those read up."""
-        logits: dict[Job, NDArray[np.float32]] = {}
-        single = [job for job, count in portions if count == 1]
-        if single:
-            last = np.array([job.tokens(job.read, job.read + 1)[0] for job in single], np.int64)
-            sessions = [_kept(job).session for job in single]
-            rows = self.engine.model.core.step(sessions, last)
-            logits.update(zip(single, rows, strict=True))
-        for job, count in portions:
-            if count > 1:
-                tokens = job.tokens(job.read, job.read + count)
-                logits[job] = self.engine.read(_kept(job).session, tokens)
+        logits = self.engine.read(
+            [
+                Portion(
+                    _kept(job).session,
+                    job.tokens(job.read, job.read + count),
+                    is_wanted=count == job.pending,
+                )
+                for job, count in portions
+            ]
+        )
         due = [job for job, count in portions if count == job.pending]
-        return [self._draw(job, logits[job]) for job in due]
+        return [self._draw(job, scores) for job, scores in zip(due, logits, strict=True)]
 
     def keep(self, job: Job) -> None:
         """Note what the job has read, for later texts to take over."""

@@ -31,6 +31,17 @@ struct Layer {
 
 class Session;
 
+// Tokens that one session reads after those that it has read before, and after which of them logits
+// are wanted.
+struct Stretch {
+    enum class Logits { none, last, all };
+
+    Session* session;
+    const int64_t* tokens;
+    size_t count;
+    Logits wanted;
+};
+
 // What one thread needs for itself.
 struct Bench {
     Buffer input, wide, wide_scales, wide_sums, narrow, narrow_scales, narrow_sums;
@@ -60,10 +71,11 @@ public:
     // y (rows, N) = x (rows, K) W^T with the matrix of that name: what a test compares.
     void product(const std::string& name, const float* x, size_t rows, float* y);
 
-    // Each session reads one token, all in one pass, so that the weights are read once; writes the
-    // logits after each (sessions, vocab).  Throws std::invalid_argument for a token or a session
-    // that cannot be read, and for a session named twice; nothing is read then.
-    void step(const std::vector<Session*>& sessions, const int64_t* tokens, float* logits);
+    // Each session reads tokens of its own, side by side in as few passes over the weights as hold
+    // them all.  Writes the logits that are wanted, in order (wanted, vocab); to the bit the same
+    // whoever else reads.  Throws std::invalid_argument for a token or a session that cannot be
+    // read, and for a session named twice; nothing is read then.
+    void read(const std::vector<Stretch>& stretches, float* logits);
 
     struct Range {
         size_t first, last;
@@ -78,6 +90,7 @@ private:
                    size_t rows, float* y, size_t y_stride, int number);
     void check(const Matrix& matrix, size_t rows, size_t columns, const std::string& name) const;
     void check(const Vector& vector, size_t count, const std::string& name) const;
+    void check(const std::vector<Stretch>& stretches) const;
     void make_room();
     void make_scores(size_t capacity);
     void make_turns(size_t places);
@@ -105,10 +118,6 @@ public:
     // Throws std::invalid_argument if the model is not sealed or `capacity` exceeds its context.
     Session(Model& model, size_t capacity, Cache cache);
 
-    // Read `count` tokens after those read before, and write the logits of the token after the last
-    // one (vocab), or after each (count, vocab).  Throws std::invalid_argument for a token that the
-    // model has not or that there is no room for; nothing is read then.
-    void read(const int64_t* tokens, size_t count, bool all, float* logits);
     // Forget all tokens after the first `length`.
     void rewind(size_t length);
     // Hold the first `length` tokens of another text, in place of what was held: to the bit what
@@ -121,6 +130,7 @@ public:
     Cache cache() const { return cache_; }
     size_t bytes() const;  // of all keys and values that there is room for
     size_t vocab() const { return model_.shape().vocab; }
+    Model& model() const { return model_; }
 
 private:
     friend class Model;
