@@ -167,15 +167,22 @@ inline void rows_ahead(const uint8_t* row, size_t bytes) {
     for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at + kBytesAhead);
 }
 
-template <class Isa, Cache how>
-inline float product_of(const float* query, const uint8_t* key, int width) {
-    rows_ahead(key, size_t(width) * bytes_of_number(how));
-    Eight l = {}, number;
-    for (int d = 0; d < width; d += 8) {
-        take_back<Isa, how>(key, d, number);
-        l += eight(query + d) * number;
-    }
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+// products[s] = sum_d query[d] keys[s, d] for N keys, whose sums do not wait for each other.
+template <class Isa, Cache how, int N>
+inline void multiply_keys(const float* query, const uint8_t* keys, int width, float* products) {
+    const size_t row_bytes = size_t(width) * bytes_of_number(how);
+    rows_ahead(keys, N * row_bytes);
+    Eight l[N] = {}, number;
+    for (int d = 0; d < width; d += 8)
+#pragma GCC unroll 4
+        for (int s = 0; s < N; ++s) {
+            take_back<Isa, how>(keys + size_t(s) * row_bytes, d, number);
+            l[s] += eight(query + d) * number;
+        }
+#pragma GCC unroll 4
+    for (int s = 0; s < N; ++s)
+        products[s] = ((l[s][0] + l[s][4]) + (l[s][2] + l[s][6])) +
+                      ((l[s][1] + l[s][5]) + (l[s][3] + l[s][7]));
 }
 
 // out[d] = sum_s weights[s] values[s, d] for the 8 N numbers from d = `first` on, which stay in
@@ -201,11 +208,16 @@ inline void mix_values(const float* weights, const Kept& values, int count, int 
 template <class Isa, Cache how>
 void attend_rows(const float* query, const Kept& keys, const Kept& values, int count, int width,
                  float scale, float* scores, float* out) {
-    const uint8_t* key = keys.rows;
-    for (int s = 0; s < count; ++s, key += size_t(width) * bytes_of_number(how)) {
-        const float size = how == Cache::int8 ? scale * keys.scales[s] : scale;
-        scores[s] = size * product_of<Isa, how>(query, key, width);
-    }
+    const size_t row_bytes = size_t(width) * bytes_of_number(how);
+    int done = 0;
+    for (; done + 4 <= count; done += 4)
+        multiply_keys<Isa, how, 4>(query, keys.rows + size_t(done) * row_bytes, width,
+                                   scores + done);
+    for (; done < count; ++done)
+        multiply_keys<Isa, how, 1>(query, keys.rows + size_t(done) * row_bytes, width,
+                                   scores + done);
+    for (int s = 0; s < count; ++s)
+        scores[s] *= how == Cache::int8 ? scale * keys.scales[s] : scale;
     const float most = largest<false>(scores, count);
     for (int s = 0; s < count; ++s) scores[s] = exponential(scores[s] - most);
     const float share = 1.0f / sum(scores, count);
