@@ -44,6 +44,9 @@ __all__ = ["Engine", "Prompt"]
 _SPARSE = 0.75
 """The share of rows still being written below which the others are taken out of the batch."""
 
+_ROWS = 256
+"""Positions whose logits are held at once."""
+
 
 class Engine:
     """Continues and scores texts with one model."""
@@ -148,6 +151,20 @@ class Engine:
         if len(token_ids) < 2:
             return []
         return score_tokens(self.model, self._tensor([list(token_ids)]))
+
+    @torch.inference_mode()
+    def prompt_logits(self, token_ids: Sequence[int]) -> Iterator[Tensor]:
+        """Yield the logits (T, V) after each token but the last, some at once.
+
+        Raises:
+            UserError: if the tokens do not fit the model's context or its vocabulary.
+        """
+        check_scorable(token_ids, self.model.config)
+        if len(token_ids) < 2:
+            return
+        hidden = self.model.hidden(self._tensor([list(token_ids[:-1])]))[0]  # (T - 1, C)
+        for rows in torch.split(hidden, _ROWS):
+            yield self.model.head(rows)
 
     @torch.inference_mode()
     def next_logprobs(

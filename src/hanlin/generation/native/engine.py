@@ -105,19 +105,28 @@ class NativeEngine:
         Raises:
             UserError: if the tokens do not fit the model's context or its vocabulary.
         """
-        check_scorable(token_ids, self.model.config)
-        if len(token_ids) < 2:
-            return []
-        session = self.model.session(len(token_ids) - 1)
         scores: list[float] = []
-        for first in range(0, len(token_ids) - 1, _CHUNK):
-            targets = np.asarray(token_ids[first + 1 : first + 1 + _CHUNK])
-            ids = np.asarray(token_ids[first : first + len(targets)], dtype=np.int64)
-            logits = self.checked(session.read(ids, all=True)).astype(np.float64)  # (T, V)
+        for rows in self.prompt_logits(token_ids):
+            targets = np.asarray(token_ids[len(scores) + 1 :][: len(rows)])
+            logits = rows.astype(np.float64)  # (T, V)
             logits -= logits.max(-1, keepdims=True)
             norms = np.log(np.exp(logits).sum(-1))
             scores += (logits[np.arange(len(targets)), targets] - norms).tolist()
         return scores
+
+    def prompt_logits(self, token_ids: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits (T, V) after each token but the last, some at once.
+
+        Raises:
+            UserError: if the tokens do not fit the model's context or its vocabulary.
+        """
+        check_scorable(token_ids, self.model.config)
+        if len(token_ids) < 2:
+            return
+        ids = np.asarray(token_ids[:-1], dtype=np.int64)
+        session = self.model.session(len(ids))
+        for first in range(0, len(ids), _CHUNK):
+            yield self.checked(session.read(ids[first : first + _CHUNK], all=True))
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""

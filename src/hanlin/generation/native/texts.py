@@ -91,7 +91,7 @@ class NativeTexts:
                 job.read = job.reused = length
         self.memory.take(blocks)
         history = None
-        if needs_history(job.sampling):
+        if job.steering is None and needs_history(job.sampling):
             history = History(prompt, self.engine.tokenizer.vocab_size)
         tokens = np.asarray(prompt[: job.read], dtype=np.int64)
         job.session = _Held(Kept(session, tokens, blocks), history)
@@ -110,8 +110,11 @@ class NativeTexts:
                 for job, count in portions
             ]
         )
-        due = [job for job, count in portions if count == job.pending]
-        return [self._draw(job, scores) for job, scores in zip(due, logits, strict=True)]
+        return self.draw([job for job, count in portions if count == job.pending], logits)
+
+    def draw(self, jobs: Sequence[Job], logits: Sequence[NDArray[np.float32]]) -> list[int]:
+        """Return the next token of each job, drawn from its logits (V,)."""
+        return [self._draw(job, scores) for job, scores in zip(jobs, logits, strict=True)]
 
     def keep(self, job: Job) -> None:
         """Note what the job has read, for later texts to take over."""
