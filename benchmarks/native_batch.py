@@ -37,7 +37,7 @@ def main() -> None:
         tokens, times = np.arange(batch), []
         for _ in range(_STEPS):
             start = time.perf_counter()
-            logits = model.core.step(sessions, tokens)
+            logits = model.core.read(sessions, tokens, [1] * batch, [True] * batch)
             times.append(time.perf_counter() - start)
             tokens = np.asarray(logits).argmax(-1)
         print(f"{given.weights} {batch:>3} texts: {batch / statistics.median(times):.0f} tokens/s")

@@ -242,6 +242,7 @@ def test_bench_decode_measures_both_engines(
     assert main([*arguments, "--prompt-tokens", "4", "--max-tokens", "4", "--json"]) == 0
     result = _json(capsys)
     assert result["weights"] == weights
+    assert result["cache_bits"] == (32 if weights == "fp32" else 16)
     for table in (result, result["torch"]):
         assert table["tokens_per_second"] > 0  # type: ignore[index, operator]
         assert table["p50_ms"] <= table["p99_ms"]  # type: ignore[index, operator]

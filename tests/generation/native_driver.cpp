@@ -11,6 +11,7 @@
 #include "core/model.h"
 
 using namespace hanlin;
+using Wanted = Stretch::Logits;
 
 namespace {
 
@@ -87,42 +88,57 @@ void complete(Model& model, Format format, int group) {
 
 void drive(const Shape& shape, Format format, int group, int threads, const std::string& isa) {
     Model model(shape, threads, isa);
-    expect_refusal([&] { Session(model, 8); });
+    expect_refusal([&] { Session(model, 8, Cache::fp32); });
     expect_refusal([&] { model.matrix("abacus"); });
     expect_refusal([&] { model.seal(); });
     complete(model, format, group);
     model.seal();
-    expect_refusal([&] { Session(model, shape.context + 1); });
-    const auto write = [&] {
-        Session session(model, shape.context);
+    expect_refusal([&] { Session(model, shape.context + 1, Cache::half); });
+    const auto write = [&](Cache cache, Cache another) {
+        Session session(model, shape.context, cache);
         const std::vector<int64_t> prompt(37, 3);
         std::vector<float> logits(prompt.size() * shape.vocab);
-        session.read(prompt.data(), prompt.size(), true, logits.data());
+        const auto together = [&](const std::vector<Stretch>& stretches) {
+            model.read(stretches, logits.data());
+        };
+        const auto read = [&](Session& one, const int64_t* tokens, size_t count, Wanted wanted) {
+            together({{&one, tokens, count, wanted}});
+        };
+        read(session, prompt.data(), prompt.size(), Wanted::all);
         session.rewind(20);
-        for (int64_t token = 0; token < 8; ++token) session.read(&token, 1, false, logits.data());
+        for (int64_t token = 0; token < 8; ++token) read(session, &token, 1, Wanted::last);
         const int64_t wrong[] = {-1, int64_t(shape.vocab)};
         for (const int64_t& token : wrong)
-            expect_refusal([&] { session.read(&token, 1, false, logits.data()); });
-        expect_refusal([&] { session.read(prompt.data(), 0, false, logits.data()); });
-        expect_refusal([&] { session.read(prompt.data(), prompt.size(), false, logits.data()); });
+            expect_refusal([&] { read(session, &token, 1, Wanted::last); });
+        expect_refusal([&] { read(session, prompt.data(), 0, Wanted::last); });
+        expect_refusal([&] { read(session, prompt.data(), prompt.size(), Wanted::last); });
         expect_refusal([&] { session.rewind(29); });
-        Session one(model, 4), two(model, 5), full(model, 1);
-        full.read(prompt.data(), 1, false, logits.data());
+        Session one(model, 4, another), two(model, 5, cache), full(model, 1, cache);
+        read(full, prompt.data(), 1, Wanted::last);
         for (int step = 0; step < 4; ++step)
-            model.step({&session, &one, &two}, prompt.data(), logits.data());
-        expect_refusal([&] { model.step({&one, &one}, prompt.data(), logits.data()); });
-        expect_refusal([&] { model.step({&two, &full}, prompt.data(), logits.data()); });
-        expect_refusal([&] { model.step({&two}, wrong, logits.data()); });
-        expect_refusal([&] { model.step({}, prompt.data(), logits.data()); });
-        Session copied(model, 6);
+            together({{&session, prompt.data(), 1, Wanted::last},
+                      {&one, prompt.data(), 1, Wanted::none},
+                      {&two, prompt.data(), 1, Wanted::all}});
+        const Stretch again{&two, prompt.data(), 1, Wanted::last};
+        expect_refusal([&] { together({again, again}); });
+        expect_refusal([&] { together({again, {&full, prompt.data(), 1, Wanted::last}}); });
+        expect_refusal([&] { together({{&two, wrong, 1, Wanted::last}}); });
+        expect_refusal([&] { together({}); });
+        Session long_one(model, shape.context, cache), long_two(model, shape.context, another);
+        together({{&long_one, prompt.data(), prompt.size(), Wanted::last},
+                  {&two, prompt.data(), 1, Wanted::last},
+                  {&long_two, prompt.data(), prompt.size(), Wanted::none}});
+        Session copied(model, 6, cache), unlike(model, 6, another);
+        expect_refusal([&] { unlike.take_over(session, 2); });
         copied.take_over(session, 5);
         copied.take_over(copied, 2);
         expect_refusal([&] { copied.take_over(session, 7); });
         expect_refusal([&] { copied.take_over(full, 2); });
-        copied.read(prompt.data(), 4, false, logits.data());
+        read(copied, prompt.data(), 4, Wanted::last);
     };
-    std::thread other(write);
-    write();
+    std::thread other(write, Cache::half, Cache::int8);
+    write(Cache::int8, Cache::fp32);
+    write(Cache::fp32, Cache::half);
     other.join();
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/choosing.h"
 #include "core/matrix.h"
+#include "core/numbers.h"
 #include "core/processor.h"
 
 using namespace hanlin;
@@ -224,9 +225,51 @@ double largest_gap(const std::vector<float>& mine, const std::vector<float>& wan
     return gap / most;
 }
 
+// Rows of the cache as one set writes them; `differing` counts those that the portable one writes
+// otherwise.  Among the numbers are zeros, ones that no half holds, and the smallest halves.
+struct CacheRows {
+    CacheRows(const Kernels& kernels, Cache how, size_t count, int width)
+        : how(how), row_bytes(size_t(width) * bytes_of_number(how)), rows(count * row_bytes),
+          scales(count) {
+        for (size_t row = 0; row < count; ++row) {
+            const float size = row % 5 == 1 ? 0.0f : row % 5 == 2 ? 1e5f : row % 5 == 3 ? 1e-6f : 2.0f;
+            const std::vector<float> x = numbers(size_t(width), size);
+            std::vector<uint8_t> bytes(row_bytes);
+            float scale = 0;
+            kernels.keep(x.data(), how, width, kept(row));
+            portable_kernels->keep(x.data(), how, width, {bytes.data(), &scale});
+            const bool same = std::memcmp(bytes.data(), kept(row).rows, row_bytes) == 0;
+            const bool tied = how == Cache::half && are_as_near(kept(row).rows, bytes.data(), x);
+            differing += !(same || tied) || (how == Cache::int8 && scale != scales[row]);
+        }
+    }
+    // Whether halves are equal, or as near to x as the others: Bochs, unlike processors, rounds up
+    // what lies in the middle of two.
+    static bool are_as_near(const uint8_t* mine, const uint8_t* wanted,
+                            const std::vector<float>& x) {
+        for (size_t d = 0; d < x.size(); ++d) {
+            uint16_t one, other;
+            std::memcpy(&one, mine + 2 * d, 2), std::memcpy(&other, wanted + 2 * d, 2);
+            if (one == other) continue;
+            const double off = std::fabs(double(from_fp16(one)) - x[d]);
+            if (!(off == std::fabs(double(from_fp16(other)) - x[d]))) return false;
+        }
+        return true;
+    }
+    Kept kept(size_t row) const {
+        return {const_cast<uint8_t*>(rows.data()) + row * row_bytes,
+                const_cast<float*>(scales.data()) + row};
+    }
+    const Cache how;
+    const size_t row_bytes;
+    std::vector<uint8_t> rows;
+    std::vector<float> scales;
+    int differing = 0;
+};
+
 void check_between(const Kernels& kernels) {
     const Kernels& plain = *portable_kernels;
-    double norms = 0, activations = 0, attention = 0;
+    double norms = 0, activations = 0, attention = 0, differing = 0;
     for (const int width : {8, 24, 40, 128, 200}) {
         const size_t size = size_t(width), count = 3 * size + 1;
         const std::vector<float> x = numbers(size, 4.0f);
@@ -247,17 +290,20 @@ void check_between(const Kernels& kernels) {
         plain.swiglu(gate.data(), other.data(), count);
         activations = std::fmax(activations, largest_gap(up, other));
 
-        for (const int keys : {1, 5, 16, 37}) {
-            const std::vector<float> k = numbers(size_t(keys) * size), v = numbers(k.size());
-            std::vector<float> scores(static_cast<size_t>(keys));
-            for (const Kernels* one : {&kernels, &plain})
-                one->attend(x.data(), k.data(), v.data(), keys, width, 0.3f, scores.data(),
-                            one == &kernels ? mine.data() : wanted.data());
-            attention = std::fmax(attention, largest_gap(mine, wanted));
-        }
+        for (const Cache how : {Cache::fp32, Cache::half, Cache::int8})
+            for (const size_t keys : {1, 5, 16, 37}) {
+                const CacheRows k(kernels, how, keys, width), v(kernels, how, keys, width);
+                differing += k.differing + v.differing;
+                std::vector<float> scores(keys);
+                for (const Kernels* one : {&kernels, &plain})
+                    one->attend(x.data(), how, k.kept(0), v.kept(0), int(keys), width, 0.3f,
+                                scores.data(), one == &kernels ? mine.data() : wanted.data());
+                attention = std::fmax(attention, largest_gap(mine, wanted));
+            }
     }
     tell(kernels.name, "norms", norms, 2e-6);
     tell(kernels.name, "activation functions", activations, 2e-6);
+    tell(kernels.name, "rows of the cache", differing, 0);
     tell(kernels.name, "attention", attention, 1e-5);
 }
 

@@ -15,7 +15,7 @@ import torch
 
 from hanlin.compression.quantising import quantise
 from hanlin.compression.rounding import round_to_nearest
-from hanlin.config import ModelConfig, QuantisationConfig, SamplingConfig
+from hanlin.config import QuantisationConfig, SamplingConfig
 from hanlin.errors import HanlinError, ModelError, UserError
 from hanlin.generation import Engine, Scheduler
 from hanlin.generation.native import NativeEngine, is_available, load_core, load_native
@@ -24,55 +24,12 @@ from hanlin.generation.native.sampling import History, draw, needs_history, unif
 from hanlin.generation.native.shapes import parameter_shapes
 from hanlin.generation.sampling import TokenHistory, penalise
 from hanlin.generation.sampling import draw as draw_torch
-from hanlin.models import Decoder, build_model, resolve_model, save_release, write_packed
+from hanlin.models import Decoder, save_release, write_packed
 from hanlin.models.quantised import _PackedMatrix
+from native_models import SHAPES, gap, ids_of, logits_of, make
+from native_rounding import keep_rounded
 
 native = pytest.mark.skipif(not is_available(), reason="the native core is not built here")
-
-SHAPES = {
-    "gpt2": {"family": "gpt2"},
-    "gpt2-untied": {"family": "gpt2", "tie_embeddings": False, "hidden_size": 40},
-    "gpt2-banded": {"family": "gpt2", "attention": "banded", "band_width": 5},
-    "llama": {"family": "llama", "num_kv_heads": 2, "tie_embeddings": False},
-    "qwen2": {"family": "qwen2", "num_kv_heads": 1},
-    "qwen3": {"family": "qwen3", "num_kv_heads": 2, "head_dim": 12},
-    "qwen3-banded": {"family": "qwen3", "attention": "banded", "band_width": 5},
-}
-
-
-def make(shape: str, **changes: object) -> Decoder:
-    fields = {
-        "context_length": 80,
-        "hidden_size": 32,
-        "num_layers": 3,
-        "num_heads": 4,
-        "vocab_size": 100,
-        **SHAPES[shape],
-        **changes,
-    }
-    model = build_model(resolve_model(ModelConfig(**fields), 100), seed=1)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1:
-                parameter.add_(0.3 * noise)
-            else:
-                parameter.copy_(noise * 2 / parameter.shape[-1] ** 0.5)
-    return model.eval()
-
-
-def ids_of(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 100, count)
-
-
-def logits_of(model: Decoder, ids: np.ndarray) -> np.ndarray:
-    with torch.inference_mode():
-        return model(torch.from_numpy(ids)[None])[0].float().numpy()
-
-
-def gap(found: np.ndarray, wanted: np.ndarray) -> float:
-    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
 @native
@@ -94,14 +51,18 @@ def test_fp32_is_the_decoder(tmp_path: Path, shape: str, instructions: str) -> N
 
 @native
 @pytest.mark.parametrize("shape", ["gpt2", "qwen3"])
-def test_bf16_is_the_decoder_with_rounded_weights(tmp_path: Path, shape: str) -> None:
+def test_bf16_is_the_decoder_with_rounded_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
     model, ids = make(shape), ids_of(60)
     save_release(tmp_path / "m", model, dtype=torch.bfloat16)
     found = load_native(tmp_path / "m")
     assert found.weights == "bf16"
     for parameter in model.parameters():
         parameter.data = parameter.data.bfloat16().float()
-    assert gap(found.session(60).read(ids, all=True), logits_of(model, ids)) < 1e-4
+    assert gap(found.session(60, 32).read(ids, all=True), logits_of(model, ids)) < 1e-4
+    keep_rounded(monkeypatch, 16)
+    assert gap(found.session(60).read(ids, all=True), logits_of(model, ids)) < 5e-4
     rounded = load_native_of(make(shape), tmp_path / "n", weights="bf16")
     assert gap(rounded.session(60).read(ids, all=True), logits_of(make(shape), ids)) < 3e-2
 
@@ -168,20 +129,23 @@ def write_packed_beside(original: Path, target: Path, packed) -> None:
 def test_quantised_folders_are_the_quantised_decoder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, bits: int, tables: int
 ) -> None:
-    """Against the decoder with activations rounded alike; a tie that falls the other way is one
-    step of an activation, which all later tokens hear of."""
+    """Against the decoder with activations, keys and values rounded alike; a tie that falls the
+    other way is one step of an activation, which all later tokens hear of."""
     model, ids = make(shape), ids_of(40)
     packed = quantise(model, QuantisationConfig(bits=bits, table_bits=tables, group=32))
     save_release(tmp_path / "m", model)
     write_packed_beside(tmp_path / "m", tmp_path / "q", packed)
     monkeypatch.setattr(_PackedMatrix, "product", rounded_product)
-    wanted = logits_of(packed, ids)
+    wanted = {32: logits_of(packed, ids)}
+    keep_rounded(monkeypatch, 16)
+    wanted[16] = logits_of(packed, ids)
     for instructions in ("auto", "portable"):
         found = load_native(tmp_path / "q", threads=2, instructions=instructions)
         assert found.weights == f"int{bits}"
-        logits = found.session(40).read(ids, all=True)
-        assert np.abs(logits - wanted).max(1).min() < 2e-4
-        assert gap(logits, wanted) < 5e-2
+        for cache_bits, first in ((32, 2e-4), (16, 1e-3)):
+            logits = found.session(40, cache_bits).read(ids, all=True)
+            assert np.abs(logits - wanted[cache_bits]).max(1).min() < first
+            assert gap(logits, wanted[cache_bits]) < 5e-2
     with pytest.raises(ModelError, match="cannot become fp32"):
         load_native(tmp_path / "q", weights="fp32")
 
@@ -527,7 +491,7 @@ def test_sessions_stepped_together_are_those_alone(
         for session, text in zip(sessions, texts, strict=False):
             session.read(text)
         for place, step in enumerate(following):
-            logits = found.core.step(sessions, step[:count])
+            logits = found.core.read(sessions, step[:count], [1] * count, [True] * count)
             for number in range(count):
                 assert np.array_equal(logits[number], wanted[number][place])
 
@@ -539,5 +503,9 @@ def test_a_step_that_cannot_be_reads_nothing(tmp_path: Path) -> None:
     full.read(np.array([1]))
     for sessions, tokens in [([one, one], [1, 2]), ([one, full], [1, 2]), ([one], [100]), ([], [])]:
         with pytest.raises(ValueError):
-            found.core.step(sessions, np.array(tokens, dtype=np.int64))
+            ones = [1] * len(sessions)
+            found.core.read(sessions, np.array(tokens, dtype=np.int64), ones, ones)
+    for tokens, counts in [([1], [2]), ([1, 2], [1]), ([1, 2], [0]), ([1] * 5, [5])]:
+        with pytest.raises(ValueError):
+            found.core.read([one], np.array(tokens, dtype=np.int64), counts, [True])
     assert one.length == 0

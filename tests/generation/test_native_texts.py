@@ -17,6 +17,7 @@ from hanlin.errors import BusyError, UserError
 from hanlin.generation import BatchWorker, Scheduler
 from hanlin.generation.native import NativeEngine, is_available, load_native
 from hanlin.generation.native.memory import Kept, SessionMemory
+from hanlin.generation.native.model import Portion
 from hanlin.models import save_release
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="the native core is not built here")
@@ -99,6 +100,50 @@ def test_logits_do_not_depend_on_how_a_prompt_is_cut_or_whom_it_is_taken_over_fr
         assert np.array_equal(session.read(ids[start:]), whole)
 
 
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "int8", "int4"])
+def test_prompts_read_side_by_side_are_those_read_alone(native, weights):
+    model = native("qwen3", weights, context_length=96, num_kv_heads=2).model
+    rng = np.random.default_rng(4)
+    texts = [rng.integers(0, 200, length).tolist() for length in (1, 70, 3, 48, 1, 19, 90)]
+    alone = [model.session(96) for _ in texts]
+    wanted = [session.read(np.array(text)) for session, text in zip(alone, texts, strict=True)]
+    sessions = [model.session(96) for _ in texts]
+    halves = [len(text) // 2 for text in texts]
+    first = [
+        Portion(session, text[:half], is_wanted=False)
+        for session, text, half in zip(sessions, texts, halves, strict=True)
+        if half
+    ]
+    assert model.read(first) == []
+    rest = [
+        Portion(session, text[half:], is_wanted=place != 3)
+        for place, (session, text, half) in enumerate(zip(sessions, texts, halves, strict=True))
+    ]
+    found = model.read(rest)
+    del wanted[3]
+    assert len(found) == 6
+    assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_long_prompts_are_read_in_pieces_between_which_a_signal_is_heard(native, monkeypatch):
+    writer = native(context_length=96)
+    prompts = [[5 + n] * n for n in (1, 30, 7, 7, 50, 16)]
+    whole = [writer.generate(prompt, GREEDY) for prompt in prompts]
+    monkeypatch.setattr("hanlin.generation.native.engine._CHUNK", 8)
+    assert writer.generate_batch(prompts, GREEDY) == whole
+    sizes = []
+    read = type(writer.model).read
+    monkeypatch.setattr(
+        type(writer.model),
+        "read",
+        lambda model, portions: (
+            sizes.append(sum(len(portion.tokens) for portion in portions)) or read(model, portions)
+        ),
+    )
+    assert writer.generate_batch(prompts, GREEDY) == whole
+    assert max(sizes) == 8
+
+
 def test_a_session_takes_over_no_more_than_there_is_or_than_it_holds(native):
     model = native().model
     source, small = model.session(8), model.session(4)
@@ -153,8 +198,6 @@ def test_a_request_waits_until_there_is_memory(native):
 
 def test_what_the_core_cannot_do_is_refused(native):
     writer = native()
-    with pytest.raises(UserError, match="cache_bits is 8"):
-        Scheduler(writer, SMALL.model_copy(update={"cache_bits": 8}))
     scheduler = Scheduler(writer, SMALL.model_copy(update={"max_waiting": 1}))
     with pytest.raises(UserError, match="does not follow the setting guidance"):
         scheduler.submit([5], GREEDY.model_copy(update={"guidance": 2.0}))

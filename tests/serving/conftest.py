@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 import hanlin
 from hanlin.config import BatchingConfig, ModelConfig, SamplingConfig, ServingConfig
+from hanlin.generation.native import is_available
 from hanlin.models import build_model, resolve_model, save_release
 from hanlin.serving import Access, Background, Served, Service, create_app
 from hanlin.tokenizers import train_tokenizer
@@ -53,9 +54,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def models(folders: dict[str, Path]) -> dict[str, Served]:
-    return {
+    found = {
         name: Served(hanlin.load(path, device="cpu"), name, 1) for name, path in folders.items()
     }
+    if is_available():
+        for name, path in folders.items():
+            native = hanlin.load(path, device="cpu", engine="native")
+            found[f"{name}-native"] = Served(native, name, 1)
+    return found
 
 
 class Client(TestClient):

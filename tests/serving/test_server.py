@@ -17,6 +17,7 @@ import openai
 import pytest
 
 from asking import LONG, eventually, post
+from hanlin.generation.native import is_available
 from hanlin.serving import Access
 
 SAID: Any = [{"role": "user", "content": "小猫"}]
@@ -108,6 +109,7 @@ def test_a_signal_stops_the_verb_in_bounded_time(folders: dict[str, Path], numbe
     assert process.returncode == 0, rest
     assert answer.endswith(b"data: [DONE]\n\n")
     assert "POST /v1/completions 200" in rest and "secret" not in seen + rest
+    assert ("engine native, weights of fp32" if is_available() else "engine torch") in seen
 
 
 def _stop(process: subprocess.Popen[str], number: int) -> tuple[str, str, bytes]:
@@ -155,6 +157,7 @@ def test_the_load_of_this_machine_is_measured(folders: dict[str, Path], capsys) 
     found = json.loads(capsys.readouterr().out)
     assert found["answered"] == 5 and found["refused"] == found["failed"] == 0
     assert found["tokens_per_second"] == pytest.approx(20 / found["seconds"], rel=0.05)
+    assert found["engine"].startswith("native" if is_available() else "torch")
     assert 0 < found["first_token_p50"] <= found["first_token_p99"] <= found["answer_p99"]
     assert main(["bench", "serve", str(folders["plain"]), "--prompt-tokens", "90"]) == 2
 

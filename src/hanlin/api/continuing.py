@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol, overload
 
 from hanlin.config import SamplingConfig
+from hanlin.errors import ModelError
 from hanlin.generation import Completion, Prompt
-from hanlin.models import read_proposal
+from hanlin.models import read_learnt, read_proposal
+from hanlin.tasks import TASKS
 from hanlin.tokenizers import Tokenizer
 
 __all__ = ["Continuing"]
@@ -70,6 +72,23 @@ class Continuing:
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Return the log-probability (nats) of each token after the first, given all before it."""
         return self.engine.logprobs(list(token_ids))
+
+    def check_taught(self, skill: str) -> None:
+        """Check that the model was taught a skill, such as `infill` or `dialogue`.
+
+        Raises:
+            ModelError: it was not; the stage that teaches it is named.
+        """
+        known = read_learnt(self.folder)
+        if skill not in known:
+            has = f"it learnt {', '.join(known)}" if known else "it learnt plain text alone"
+            way = f"with the recipe's table [stages.augment], for instance {skill} = 0.1"
+            if skill in TASKS:
+                way = f"if its kind is `task` and one of [[stages.task.tasks]] is {skill!r}"
+            raise ModelError(
+                f"The model in {self.folder} was never taught `{skill}`; {has}. A stage teaches it "
+                f"{way}."
+            )
 
     def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
         return SamplingConfig(**{**self.proposed.model_dump(), **given})

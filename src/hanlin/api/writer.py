@@ -8,10 +8,9 @@ from typing import Any, overload
 
 from hanlin.api.continuing import Continuing
 from hanlin.config import SamplingConfig, SearchConfig
-from hanlin.errors import ModelError, UserError
+from hanlin.errors import UserError
 from hanlin.generation import Completion, Engine, LookupProposer, ModelProposer, Speculation
-from hanlin.models import Decoder, read_learnt
-from hanlin.tasks import TASKS
+from hanlin.models import Decoder
 
 __all__ = ["Writer"]
 
@@ -83,20 +82,3 @@ class Writer(Continuing):
         """
         proposer = ModelProposer(draft.engine, self.engine) if draft else LookupProposer()
         return Speculation(proposer, tokens)
-
-    def check_taught(self, skill: str) -> None:
-        """Check that the model was taught a skill, such as `infill` or `dialogue`.
-
-        Raises:
-            ModelError: it was not; the stage that teaches it is named.
-        """
-        known = read_learnt(self.folder)
-        if skill not in known:
-            has = f"it learnt {', '.join(known)}" if known else "it learnt plain text alone"
-            way = f"with the recipe's table [stages.augment], for instance {skill} = 0.1"
-            if skill in TASKS:
-                way = f"if its kind is `task` and one of [[stages.task.tasks]] is {skill!r}"
-            raise ModelError(
-                f"The model in {self.folder} was never taught `{skill}`; {has}. A stage teaches it "
-                f"{way}."
-            )

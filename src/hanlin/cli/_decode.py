@@ -40,6 +40,7 @@ class DecodeBench:
     """A released folder; without one, `preset` with random weights."""
     preset: str
     weights: Weights | None
+    cache_bits: Literal[0, 8, 16, 32]
     prompt_tokens: int
     max_tokens: int
     rounds: int
@@ -89,6 +90,7 @@ def measure_decoding(bench: DecodeBench) -> dict[str, Any]:
         "threads": model.core.threads,
         "weights": model.weights,
         "weight_bytes": model.core.weight_bytes,
+        "cache_bits": model.session(1).cache_bits,
         "prompt_tokens": bench.prompt_tokens,
         "max_tokens": bench.max_tokens,
         **native,
@@ -102,7 +104,11 @@ def measure_decoding(bench: DecodeBench) -> dict[str, Any]:
 def _native(bench: DecodeBench) -> NativeModel:
     from hanlin.generation.native import load_native, random_native
 
-    options: dict[str, Any] = {"threads": bench.threads, "instructions": bench.instructions}
+    options: dict[str, Any] = {
+        "threads": bench.threads,
+        "instructions": bench.instructions,
+        "cache_bits": bench.cache_bits,
+    }
     if bench.folder is not None:
         return load_native(bench.folder, weights=bench.weights or "auto", **options)
     return random_native(_shape(bench), weights=bench.weights or "fp32", seed=1, **options)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
 from hanlin.cli._command import Device
+from hanlin.cli._engine import EngineName, load_model
 from hanlin.config import BatchingConfig, ServingConfig
 from hanlin.errors import UserError, require
 
@@ -31,6 +32,10 @@ class Serve(Device):
     """Tokens written after each prompt."""
     max_running: int = 16
     """Texts that the server writes at once."""
+    engine: EngineName = "auto"
+    """What computes: `native` where the compiled engine can, `torch`, or `auto`."""
+    cache_bits: Literal[0, 8] = 0
+    """8 keeps keys and values in 8 bits; 0 as the engine does."""
 
 
 def measure_serving(options: Serve) -> dict[str, Any]:
@@ -51,24 +56,31 @@ def measure_serving(options: Serve) -> dict[str, Any]:
     from hanlin.serving.load import Load, measure_load
 
     load = Load(**asked)
-    model = api.load(options.model, device=options.device)
-    context = model.engine.model.config.context_length
+    folder = api.find_release(options.model)
+    served = Served(
+        load_model(folder, options.engine, device=options.device, expansion=None), "model", 0
+    )
+    context = served.context
     if load.prompt_tokens + load.max_tokens > context:
         raise UserError(
             f"{load.prompt_tokens} tokens of prompt and {load.max_tokens} written do not fit the "
             f"context of {context}. Give fewer."
         )
-    least = options.max_running + BatchingConfig().block_tokens
     batching = BatchingConfig(
         max_running=options.max_running,
         max_waiting=max(64, load.at_once),
-        step_tokens=max(BatchingConfig().step_tokens, least),
+        cache_bits=options.cache_bits,
     )
     config = ServingConfig(
         batching=batching,
         max_waiting_tokens=max(65_536, load.at_once * load.prompt_tokens),
         shutdown_seconds=0,
     )
-    with Background(lambda: Served(model, "model", 0), config) as server:
-        measured = measure_load(server.url, model.tokenizer.vocab_size, load)
-    return {"model": str(options.model), "max_running": options.max_running, **measured}
+    with Background(lambda: served, config) as server:
+        measured = measure_load(server.url, served.model.tokenizer.vocab_size, load)
+    return {
+        "model": str(options.model),
+        "engine": served.computed,
+        "max_running": options.max_running,
+        **measured,
+    }

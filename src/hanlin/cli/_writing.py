@@ -45,6 +45,8 @@ class Batch(Writing):
     """Texts at once."""
     max_tokens: int = 128
     """Tokens written after each prompt."""
+    cache_bits: Literal[0, 8] = 0
+    """8 lets the scheduler keep keys and values in 8 bits; 0 as the engine does."""
     deterministic: bool = False
     """Whether the scheduler keeps texts independent to the last bit."""
 
@@ -69,7 +71,9 @@ def measure_many(options: Batch) -> dict[str, Any]:
     name, engine, read, bandwidth = (
         _native(options) if options.engine == "native" else _torch(options)
     )
-    batching = BatchingConfig(prefix_reuse=False, deterministic=options.deterministic)
+    batching = BatchingConfig(
+        prefix_reuse=False, cache_bits=options.cache_bits, deterministic=options.deterministic
+    )
     results = [
         measure_batch(
             engine,

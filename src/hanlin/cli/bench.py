@@ -42,6 +42,8 @@ class Decode(Common):
     """A named size, such as 14m, 124m or gpt3-small."""
     weights: Literal["fp32", "bf16", "int8", "int4"] | None = None
     """How weights are held; left out, as the folder stores them (fp32 for a preset)."""
+    cache_bits: Literal[0, 8, 16, 32] = 0
+    """Bits of each key and value that is kept; 0 takes 32 with weights of fp32, otherwise 16."""
     prompt_tokens: int = 32
     """Tokens read before the first is written."""
     max_tokens: int = 128
@@ -139,6 +141,7 @@ def _decode(options: Decode) -> dict[str, Any]:
             folder=None if options.model is None else find_release(options.model),
             preset=options.preset,
             weights=options.weights,
+            cache_bits=options.cache_bits,
             prompt_tokens=options.prompt_tokens,
             max_tokens=options.max_tokens,
             rounds=options.rounds,

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from hanlin.cli._command import Loading, parse, say, show
+from hanlin.cli._engine import EngineName, load_model
 from hanlin.config import BatchingConfig, ServingConfig
 from hanlin.errors import RecipeError, UserError, require
 
@@ -46,6 +47,11 @@ class Arguments(Loading):
     """A further name that the server answers to; give it again for more."""
     allow_origin: Names = ()
     """A page of another site that may ask, such as https://chat.example."""
+    engine: EngineName = "auto"
+    """What computes: `native` where the compiled engine can, `torch`, or `auto` for the first of
+    them that can."""
+    cache_bits: Literal[0, 8] = 0
+    """8 keeps keys and values in 8 bits; 0 as the engine does."""
     max_running: int = 16
     """Texts written at once."""
     max_waiting: int = 64
@@ -85,13 +91,22 @@ def main(arguments: Sequence[str]) -> int:
         say("no key is asked for: whoever reaches this machine can use the model (--no-key)")
     say(f"loading {folder}; {url} answers once it is there")
 
+    loaded: list[Served] = []
+
     def load() -> Served:
-        model = api.load(folder, device=options.device, expansion=options.chosen_expansion)
-        return Served(model, name, int(time.time()))
+        model = load_model(
+            folder, options.engine, device=options.device, expansion=options.chosen_expansion
+        )
+        loaded.append(Served(model, name, int(time.time())))
+        return loaded[0]
 
     def tell() -> None:
-        show(options, {"url": url, "model": name}, "")
-        say(f"ready: the page is {url}/ and the API {url}/v1, model {name}; Ctrl-C stops")
+        engine = loaded[0].computed
+        show(options, {"url": url, "model": name, "engine": engine}, "")
+        say(
+            f"ready: the page is {url}/ and the API {url}/v1, model {name}, engine {engine}; "
+            "Ctrl-C stops"
+        )
 
     with _log_to_standard_error():
         run_server(load, config, access, sock, on_ready=tell)
@@ -103,12 +118,11 @@ def _config(options: Arguments) -> ServingConfig:
     from pydantic import ValidationError
 
     try:
-        least = options.max_running + BatchingConfig().block_tokens
         batching = BatchingConfig(
             max_running=options.max_running,
             max_waiting=options.max_waiting,
             cache_tokens=options.cache_tokens,
-            step_tokens=max(BatchingConfig().step_tokens, 2 * least),
+            cache_bits=options.cache_bits,
         )
         return ServingConfig(
             batching=batching,

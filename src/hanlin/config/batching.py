@@ -20,14 +20,15 @@ class BatchingConfig(Strict):
     """Requests that may wait; one more is refused."""
     max_overtakes: int = Field(default=8, ge=0)
     """Later requests that may pass one whose memory is not free yet; 0 keeps the order strictly."""
-    step_tokens: int = Field(default=512, ge=1)
-    """Tokens that a step reads at most: one for each text being written, the rest from prompts."""
+    step_tokens: int = Field(default=0, ge=0)
+    """Tokens that a step reads at most: one for each text being written, the rest from prompts; 0
+    takes what suits the engine."""
     block_tokens: int = Field(default=16, ge=1)
     """Tokens of a block of the cache."""
     cache_tokens: int = Field(default=0, ge=0)
     """Tokens that the cache holds; 0 takes room for `max_running` full contexts."""
     cache_bits: Literal[0, 8] = 0
-    """8 keeps keys and values in 8 bits: more texts in the same memory; 0 in the model's type."""
+    """8 keeps keys and values in 8 bits: more texts in the same memory; 0 as the engine does."""
     prefix_reuse: bool = True
     """Whether texts with the same beginning share its keys and values."""
     deterministic: bool = False
@@ -36,7 +37,7 @@ class BatchingConfig(Strict):
     @model_validator(mode="after")
     def _check_step(self) -> BatchingConfig:
         least = self.max_running + self.block_tokens
-        if self.step_tokens < least:
+        if 0 < self.step_tokens < least:
             raise ValueError(
                 f"step_tokens {self.step_tokens} is below max_running + block_tokens = {least}: "
                 "texts being written would leave nothing for prompts. Raise it, or lower those"

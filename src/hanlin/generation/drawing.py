@@ -1,4 +1,4 @@
-"""The next tokens of texts that share a step but not their settings.
+"""Requests with rules of their own, and the next tokens of texts that share a step.
 
 Texts with equal settings are drawn together; one with rules or penalties of its own, or under the
 repeatable way, is drawn as the only row. Either way each uses its own uniform number.
@@ -15,13 +15,34 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hanlin.generation.job import Job
+from hanlin.config import SamplingConfig
+from hanlin.errors import UserError
+from hanlin.generation.draft import Draft
+from hanlin.generation.job import Job, shared_settings
 from hanlin.generation.logprobs import note_logprobs
+from hanlin.generation.native.sampling import uniforms
+from hanlin.generation.rules import Steering
 from hanlin.generation.sampling import draw
 from hanlin.generation.soundness import require_finite
 from hanlin.generation.vocabulary import Vocabulary
 
-__all__ = ["draw_next"]
+__all__ = ["begin_job", "draw_next"]
+
+
+def begin_job(draft: Draft, sampling: SamplingConfig, vocabulary: Vocabulary) -> Job:
+    """Return a request that writes after an empty draft, with its rules.
+
+    Raises:
+        UserError: a rule of drawing cannot be followed.
+    """
+    if sampling.guidance != 1 or sampling.best_of > 1:
+        raise UserError(
+            f"guidance {sampling.guidance} and best_of {sampling.best_of} ask for more than one "
+            "text, and the scheduler writes one a request. Leave them at 1, or call the engine."
+        )
+    steering = Steering(sampling, vocabulary, [draft]) if Steering.matters(sampling) else None
+    chance = uniforms(sampling.seed, draft.limit).tolist()
+    return Job(draft, shared_settings(sampling), chance, steering=steering)
 
 
 @torch.inference_mode()
@@ -63,8 +84,6 @@ def _groups(jobs: Sequence[Job], one_by_one: bool) -> list[list[int]]:
 
 
 if __name__ == "__main__":
-    from hanlin.config import SamplingConfig
-    from hanlin.generation.draft import Draft
     from hanlin.generation.stream import TextStream
     from hanlin.tokenizers import train_tokenizer
 

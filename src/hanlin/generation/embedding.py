@@ -12,28 +12,33 @@ so that its vector does not depend on what else is asked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from hanlin.errors import NotFiniteError
-from hanlin.generation.engine import Engine
 
-__all__ = ["embed_ids"]
+__all__ = ["Reading", "embed_ids"]
+
+
+class Reading(Protocol):
+    """An engine that shows its states."""
+
+    def states(self, token_ids: Sequence[int]) -> Tensor:
+        """Return the states (T, C) that the head reads."""
 
 
 @torch.inference_mode()
-def embed_ids(engine: Engine, ids: Sequence[int], first: int = 0) -> Tensor:
+def embed_ids(engine: Reading, ids: Sequence[int], first: int = 0) -> Tensor:
     """Return the vector (C,) of a text, in fp32; its tokens before `first` are only read.
 
     Raises:
         ModelError: the text is longer than the context.
         NotFiniteError: the states hold numbers that are none.
     """
-    model = engine.model
-    hidden = model.hidden(torch.tensor([list(ids)], device=model.embedding.weight.device))
-    mean = hidden[0, first:].float().mean(0)  # (C,)
+    mean = engine.states(ids)[first:].float().mean(0)  # (C,)
     if not bool(mean.isfinite().all()):
         raise NotFiniteError(
             "The model's hidden states of this text are not finite, so that it has no vector. "
@@ -44,6 +49,7 @@ def embed_ids(engine: Engine, ids: Sequence[int], first: int = 0) -> Tensor:
 
 if __name__ == "__main__":
     from hanlin.config import ModelConfig
+    from hanlin.generation.engine import Engine
     from hanlin.models import build_model, resolve_model
     from hanlin.tokenizers import train_tokenizer
 

@@ -45,6 +45,9 @@ __all__ = ["Engine", "Prompt"]
 _SPARSE = 0.75
 """The share of rows still being written below which the others are taken out of the batch."""
 
+_ROWS = 256
+"""Positions whose logits are held at once."""
+
 
 class Engine:
     """Continues and scores texts with one model."""
@@ -151,6 +154,20 @@ class Engine:
         return score_tokens(self.model, self._tensor([list(token_ids)]))
 
     @torch.inference_mode()
+    def prompt_logits(self, token_ids: Sequence[int]) -> Iterator[Tensor]:
+        """Yield the logits (T, V) after each token but the last, some at once.
+
+        Raises:
+            UserError: if the tokens do not fit the model's context or its vocabulary.
+        """
+        check_scorable(token_ids, self.model.config)
+        if len(token_ids) < 2:
+            return
+        hidden = self.model.hidden(self._tensor([list(token_ids[:-1])]))[0]  # (T - 1, C)
+        for rows in torch.split(hidden, _ROWS):
+            yield self.model.head(rows)
+
+    @torch.inference_mode()
     def next_logprobs(
         self, prompts: Sequence[Sequence[int]], token_ids: Sequence[int]
     ) -> list[list[float]]:
@@ -167,6 +184,15 @@ class Engine:
         logits = self.model.head(self.model.hidden(ids, cache=cache)[:, -1]).float()  # (B, V)
         found: list[list[float]] = logits.log_softmax(-1)[:, list(token_ids)].tolist()
         return found
+
+    @torch.inference_mode()
+    def states(self, token_ids: Sequence[int]) -> Tensor:
+        """Return the states (T, C) that the head reads after each token.
+
+        Raises:
+            ModelError: if the tokens do not fit the model's context.
+        """
+        return self.model.hidden(self._tensor([list(token_ids)]))[0]
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""

@@ -191,8 +191,9 @@ def _config(batch: int, tokens: int, asked: BatchingConfig | None) -> BatchingCo
         "cache_tokens": batch * (tokens + base.block_tokens),
         "max_running": batch,
         "max_waiting": 3 * batch,
-        "step_tokens": max(base.step_tokens, batch + base.block_tokens),
     }
+    if base.step_tokens:
+        room["step_tokens"] = max(base.step_tokens, batch + base.block_tokens)
     return BatchingConfig(**{**base.model_dump(), **room})
 
 

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hanlin.config import BatchingConfig, SamplingConfig
-from hanlin.errors import UserError
 from hanlin.generation.blocks import BlockPool
-from hanlin.generation.drawing import draw_next
-from hanlin.generation.job import Job, shared_settings
+from hanlin.generation.drawing import begin_job, draw_next
+from hanlin.generation.job import Job
 from hanlin.generation.prompts import Prompt
 from hanlin.generation.reading import Portion, Reader
-from hanlin.generation.rules import Steering
-from hanlin.generation.sampling import uniforms
 from hanlin.generation.texts import blocks_of
 
 if TYPE_CHECKING:
     from hanlin.generation.engine import Engine
 
 __all__ = ["PagedTexts"]
+
+_STEP_TOKENS = 512
+"""Tokens that a step reads at most: each step costs torch some time however little it reads."""
 
 
 class PagedTexts:
@@ -39,20 +39,11 @@ class PagedTexts:
         self.memory = BlockPool(max(1, tokens // size), size)
         self.reader = Reader(engine.model, config, self.memory.num_blocks)
         self.unit = size if config.deterministic else 1
+        self.step_tokens = config.step_tokens or max(_STEP_TOKENS, config.max_running + size)
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Job:
         """Return a checked request, which holds nothing yet."""
-        if sampling.guidance != 1 or sampling.best_of > 1:
-            raise UserError(
-                f"guidance {sampling.guidance} and best_of {sampling.best_of} ask for more than "
-                "one text, and the scheduler writes one a request. Leave them at 1, or call the "
-                "engine."
-            )
-        draft = self.engine.begin(prompt, sampling)
-        matters = Steering.matters(sampling)
-        steering = Steering(sampling, self.engine.vocabulary, [draft]) if matters else None
-        chance = uniforms(1, draft.limit, sampling.seed)[0].tolist()
-        return Job(draft, shared_settings(sampling), chance, steering=steering)
+        return begin_job(self.engine.begin(prompt, sampling), sampling, self.engine.vocabulary)
 
     def hold(self, job: Job) -> bool:
         """Give a job its blocks, those of an earlier text's equal beginning among them."""

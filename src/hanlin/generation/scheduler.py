@@ -164,7 +164,7 @@ class Scheduler:
         """Return what this step reads: a token of each text in the writing, and prompts."""
         writing = [job for job in self.running if job.written]
         reading = [job for job in self.running if not job.written]
-        budget = self.config.step_tokens - len(writing)
+        budget = self.texts.step_tokens - len(writing)
         shares = share_tokens(budget, [job.pending for job in reading], self.texts.unit)
         counts = [1] * len(writing) + shares
         return [pair for pair in zip([*writing, *reading], counts, strict=True) if pair[1]]

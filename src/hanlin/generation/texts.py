@@ -50,6 +50,10 @@ class Texts(Protocol):
         """Where keys and values lie."""
 
     @property
+    def step_tokens(self) -> int:
+        """Tokens that a step reads at most."""
+
+    @property
     def unit(self) -> int:
         """Tokens of a prompt that are read together: a portion that ends none is a multiple."""
 

@@ -117,7 +117,7 @@ class ChatAnswer:
         said = text.completion.text.strip()
         if not (self.request.offer and self.decision and said):
             return {}
-        engine = self.service.served.model.engine
+        engine = self.service.served.engine
         plain = SamplingConfig(seed=self.sampling.seed, temperature=self.sampling.temperature)
         async with self.service.scoring:
             offers = await asyncio.to_thread(find_offers, engine, self.prompt, said, plain)

@@ -44,7 +44,7 @@ async def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
 
 
 def _check_width(served: Served, request: EmbeddingsRequest) -> None:
-    width = served.model.engine.model.config.hidden_size
+    width = served.engine.model.config.hidden_size
     if request.dimensions not in (None, width):
         raise ApiError(
             400,

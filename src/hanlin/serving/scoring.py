@@ -9,32 +9,27 @@ from collections.abc import Sequence
 
 import torch
 
-from hanlin.generation import Engine, TokenLogprob
+from hanlin.generation import TokenLogprob
 from hanlin.generation.logprobs import note_logprobs
+from hanlin.serving.served import Computing
 
 __all__ = ["note_prompt"]
 
-_ROWS = 256
-"""Positions whose logits are held at once."""
-
 
 @torch.inference_mode()
-def note_prompt(engine: Engine, ids: Sequence[int], count: int) -> list[TokenLogprob]:
+def note_prompt(engine: Computing, ids: Sequence[int], count: int) -> list[TokenLogprob]:
     """Return what is to be noted of each token after the first, with `count` likeliest ones."""
-    if len(ids) < 2:
-        return []
-    tokens = torch.tensor([list(ids)], device=engine.model.embedding.weight.device)
-    hidden, targets = engine.model.hidden(tokens[:, :-1])[0], tokens[0, 1:]  # (T - 1, C), (T - 1,)
-    size = engine.vocabulary.size
+    vocabulary = engine.vocabulary
     notes: list[TokenLogprob] = []
-    hidden_parts, target_parts = torch.split(hidden, _ROWS), torch.split(targets, _ROWS)
-    for rows, wanted in zip(hidden_parts, target_parts, strict=True):
-        notes += note_logprobs(engine.model.head(rows)[:, :size], wanted, count, engine.vocabulary)
+    for rows in engine.prompt_logits(ids):
+        targets = torch.tensor(ids[len(notes) + 1 :][: len(rows)], device=rows.device)  # (T,)
+        notes += note_logprobs(rows[:, : vocabulary.size], targets, count, vocabulary)
     return notes
 
 
 if __name__ == "__main__":
     from hanlin.config import ModelConfig
+    from hanlin.generation import Engine
     from hanlin.models import build_model, resolve_model
     from hanlin.tokenizers import train_tokenizer
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hanlin.api import Model
+from hanlin.api import Model, NativeWriter
 from hanlin.data import encode_marked
 from hanlin.errors import ModelError, UserError
 from hanlin.generation import Engine
+from hanlin.generation.core_engine import CoreEngine
+from hanlin.generation.native import NativeEngine
 from hanlin.models import read_learnt
 from hanlin.serving.errors import ApiError
 from hanlin.tasks import Message
@@ -23,7 +25,9 @@ from hanlin.tasks.turns import turn_prompt
 from hanlin.text.augmentation import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, Part
 from hanlin.tokenizers.chat import apply_chat_template
 
-__all__ = ["Dialogue", "Served"]
+__all__ = ["Computing", "Dialogue", "Served"]
+
+Computing = Engine | CoreEngine
 
 _LEAST_ROOM = 32
 """Tokens that an answer has at least where old turns may be left out."""
@@ -42,14 +46,14 @@ class Dialogue:
 class Served:
     """A loaded model under a name."""
 
-    model: Model
+    model: Model | NativeWriter
     name: str
     created: int
 
     @property
     def context(self) -> int:
         """Tokens of prompt and answer together."""
-        return self.model.engine.model.config.context_length
+        return self.engine.model.config.context_length
 
     @property
     def is_foreign(self) -> bool:
@@ -57,10 +61,24 @@ class Served:
         return self.model.tokenizer.kind == "hf"
 
     @cached_property
-    def writer(self) -> Engine:
-        """The engine that writes; a turn of a taught dialogue ends at `<|sep|>` too."""
+    def engine(self) -> Computing:
+        """What computes."""
         engine = self.model.engine
-        return engine.ending_at("<|sep|>") if self.decides else engine
+        return CoreEngine(engine) if isinstance(engine, NativeEngine) else engine
+
+    @cached_property
+    def writer(self) -> Computing:
+        """The engine that writes; a turn of a taught dialogue ends at `<|sep|>` too."""
+        return self.engine.ending_at("<|sep|>") if self.decides else self.engine
+
+    @property
+    def computed(self) -> str:
+        """Which engine computes, in words."""
+        engine = self.model.engine
+        if not isinstance(engine, NativeEngine):
+            return "torch"
+        core, weights = engine.model.core, engine.model.weights
+        return f"native, weights of {weights}, {core.instructions}, threads {core.threads}"
 
     @cached_property
     def learnt(self) -> tuple[str, ...]:

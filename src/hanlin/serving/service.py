@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 
 from hanlin.config import BatchingConfig, SamplingConfig, ServingConfig
 from hanlin.errors import BusyError, HanlinError, ModelError, UserError
-from hanlin.generation import BatchWorker, Engine, Handle, Scheduler, Statistics
+from hanlin.generation import BatchWorker, Handle, Scheduler, Statistics
 from hanlin.serving.errors import RETRY_SECONDS, ApiError, as_api_error
 from hanlin.serving.metrics import Metrics
-from hanlin.serving.served import Served
+from hanlin.serving.served import Computing, Served
 from hanlin.serving.texts import Text, cancel_all
 
 __all__ = ["Service"]
@@ -78,7 +78,7 @@ class Service:
         return self._served
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Computing:
         """The engine that the scheduler writes with."""
         return self.served.writer
 
@@ -207,8 +207,8 @@ class Service:
             max_running=1,
             max_waiting=1,
             block_tokens=size,
-            step_tokens=max(512, size + 1),
             cache_tokens=math.ceil(self.served.context / size) * size,
+            cache_bits=self.config.batching.cache_bits,
             prefix_reuse=False,
         )
 
@@ -235,7 +235,7 @@ class Service:
 
 def _check_sound(served: Served) -> None:
     """Refuse a model whose numbers are none, before anybody asks it anything."""
-    engine = served.model.engine
+    engine = served.engine
     scores = engine.logprobs([engine.tokenizer.eot_id] * 3)
     if not all(map(math.isfinite, scores)):
         raise ModelError(

@@ -26,6 +26,7 @@ from hanlin.text.world.entities import Place, noun
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
+    from hanlin.generation.core_engine import CoreEngine
 
 __all__ = ["find_offers", "measure_offers"]
 
@@ -36,7 +37,7 @@ _LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 def find_offers(
-    engine: Engine, opened: Sequence[int], said: str, sampling: SamplingConfig
+    engine: Engine | CoreEngine, opened: Sequence[int], said: str, sampling: SamplingConfig
 ) -> tuple[str, ...]:
     """Return what is offered behind a turn that said this; nothing where it was never taught."""
     tokenizer = engine.tokenizer
@@ -102,7 +103,7 @@ def _said(ids: Sequence[int], separator: int) -> list[int]:
     return listed[: listed.index(separator)] if separator in listed else listed
 
 
-def _read(engine: Engine, ids: Sequence[int]) -> tuple[str, ...]:
+def _read(engine: Engine | CoreEngine, ids: Sequence[int]) -> tuple[str, ...]:
     """Return the offers in what was written after the first separator."""
     return read_turn(engine.tokenizer, [engine.tokenizer.control["<|sep|>"], *ids])[1]
 

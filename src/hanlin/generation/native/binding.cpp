@@ -17,6 +17,7 @@ using hanlin::Format;
 using hanlin::Model;
 using hanlin::Number;
 using hanlin::Session;
+using Wanted = hanlin::Stretch::Logits;
 
 namespace {
 
@@ -29,6 +30,13 @@ Format format_of(const std::string& name) {
     if (name == "int8") return Format::int8;
     if (name == "int4") return Format::int4;
     throw std::invalid_argument("no format " + name);
+}
+
+hanlin::Cache cache_of(int bits) {
+    if (bits == 32) return hanlin::Cache::fp32;
+    if (bits == 16) return hanlin::Cache::half;
+    if (bits == 8) return hanlin::Cache::int8;
+    throw std::invalid_argument("a cache of " + std::to_string(bits) + " bits");
 }
 
 // uint16 stands for bfloat16, which numpy has not.
@@ -115,20 +123,47 @@ py::array_t<float> read_tokens(Session& session, const Array<int64_t>& tokens, b
     float* out = logits.mutable_data();
     {
         py::gil_scoped_release free;
-        session.read(tokens.data(), count, all, out);
+        session.model().read({{&session, tokens.data(), count, all ? Wanted::all : Wanted::last}}, out);
     }
     return logits;
 }
 
-py::array_t<float> step(Model& model, const std::vector<Session*>& sessions,
-                        const Array<int64_t>& tokens) {
-    need(size_t(tokens.size()) == sessions.size(), "a token a session");
-    for (const Session* session : sessions) need(session != nullptr, "a session that is none");
-    py::array_t<float> logits({sessions.size(), model.shape().vocab});
+py::array_t<float> read_states(Session& session, const Array<int64_t>& tokens) {
+    const auto count = size_t(tokens.size());
+    need(count <= session.capacity(), "more tokens than the session has room for");
+    py::array_t<float> states({count, session.model().shape().width});
+    float* out = states.mutable_data();
+    {
+        py::gil_scoped_release free;
+        session.model().read({{&session, tokens.data(), count, Wanted::none}}, nullptr, out);
+    }
+    return states;
+}
+
+// `tokens` are those of all sessions one after another, `counts[i]` of them the i-th session's;
+// `wanted[i]` says whether the logits after its last one are returned.
+py::array_t<float> read_together(Model& model, const std::vector<Session*>& sessions,
+                                 const Array<int64_t>& tokens, const std::vector<size_t>& counts,
+                                 const std::vector<bool>& wanted) {
+    need(counts.size() == sessions.size() && wanted.size() == sessions.size(),
+         "a number of tokens for each session, and whether its logits are wanted");
+    std::vector<hanlin::Stretch> stretches;
+    const auto total = size_t(tokens.size());
+    size_t first = 0, heard = 0;
+    for (size_t number = 0; number < sessions.size(); ++number) {
+        need(sessions[number] != nullptr, "a session that is none");
+        need(counts[number] <= total - first, "fewer tokens than the sessions are to read");
+        stretches.push_back({sessions[number], tokens.data() + first, counts[number],
+                             wanted[number] ? Wanted::last : Wanted::none});
+        first += counts[number];
+        heard += wanted[number];
+    }
+    need(first == total, "more tokens than the sessions are to read");
+    py::array_t<float> logits({heard, model.shape().vocab});
     float* out = logits.mutable_data();
     {
         py::gil_scoped_release free;
-        model.step(sessions, tokens.data(), out);
+        model.read(stretches, out);
     }
     return logits;
 }
@@ -178,17 +213,27 @@ PYBIND11_MODULE(_core, module) {
         })
         .def("seal", &Model::seal)
         .def("product", &product)
-        .def("step", &step, py::arg("sessions"), py::arg("tokens"))
+        .def("read", &read_together, py::arg("sessions"), py::arg("tokens"), py::arg("counts"),
+             py::arg("wanted"))
         .def_property_readonly("instructions", &Model::instructions)
         .def_property_readonly("threads", &Model::threads)
         .def_property_readonly("weight_bytes", &Model::weight_bytes)
         .def_property_readonly("bytes_per_token", &Model::bytes_per_token);
     py::class_<Session>(module, "Session")
-        .def(py::init<Model&, size_t>(), py::keep_alive<1, 2>())
+        .def(py::init([](Model& model, size_t capacity, int cache_bits) {
+                 return std::make_unique<Session>(model, capacity, cache_of(cache_bits));
+             }),
+             py::keep_alive<1, 2>(), py::arg("model"), py::arg("capacity"),
+             py::arg("cache_bits") = 32)
         .def("read", &read_tokens, py::arg("tokens"), py::arg("all") = false)
+        .def("states", &read_states, py::arg("tokens"))
         .def("rewind", &Session::rewind)
         .def("take_over", &Session::take_over, py::arg("other"), py::arg("length"),
              py::call_guard<py::gil_scoped_release>())
         .def_property_readonly("length", &Session::length)
-        .def_property_readonly("capacity", &Session::capacity);
+        .def_property_readonly("capacity", &Session::capacity)
+        .def_property_readonly("cache_bits", [](const Session& session) {
+            return 8 * hanlin::bytes_of_number(session.cache());
+        })
+        .def_property_readonly("bytes", &Session::bytes);
 }

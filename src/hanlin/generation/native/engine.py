@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.generation.draft import Completion, Draft
-from hanlin.generation.native.model import NativeModel
+from hanlin.generation.native.model import NativeModel, Portion
 from hanlin.generation.native.sampling import History, draw, needs_history, uniforms
 from hanlin.generation.prompts import (
     Prompt,
@@ -38,8 +38,8 @@ __all__ = ["NativeEngine"]
 
 _TOGETHER = 32
 """Texts that are written at once, which bounds the memory of their sessions."""
-_CHUNK = 256
-"""Tokens that the core reads at once, between which a signal is heard."""
+_CHUNK = 240
+"""Tokens that the core reads at once, between which a signal is heard: five of its passes."""
 
 
 class NativeEngine:
@@ -105,21 +105,32 @@ class NativeEngine:
         Raises:
             UserError: if the tokens do not fit the model's context or its vocabulary.
         """
-        check_scorable(token_ids, self.model.config)
-        if len(token_ids) < 2:
-            return []
-        session = self.model.session(len(token_ids) - 1)
         scores: list[float] = []
-        for first in range(0, len(token_ids) - 1, _CHUNK):
-            targets = np.asarray(token_ids[first + 1 : first + 1 + _CHUNK])
-            ids = np.asarray(token_ids[first : first + len(targets)], dtype=np.int64)
-            logits = session.read(ids, all=True).astype(np.float64)  # (T, V)
-            if not np.isfinite(logits).all():
-                raise not_finite(first + 1)
+        for rows in self.prompt_logits(token_ids):
+            targets = np.asarray(token_ids[len(scores) + 1 :][: len(rows)])
+            logits = rows.astype(np.float64)  # (T, V)
             logits -= logits.max(-1, keepdims=True)
             norms = np.log(np.exp(logits).sum(-1))
             scores += (logits[np.arange(len(targets)), targets] - norms).tolist()
         return scores
+
+    def prompt_logits(self, token_ids: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits (T, V) after each token but the last, some at once.
+
+        Raises:
+            UserError: if the tokens do not fit the model's context or its vocabulary.
+            NotFiniteError: if the logits hold numbers that are none.
+        """
+        check_scorable(token_ids, self.model.config)
+        if len(token_ids) < 2:
+            return
+        ids = np.asarray(token_ids[:-1], dtype=np.int64)
+        session = self.model.session(len(ids))
+        for first in range(0, len(ids), _CHUNK):
+            logits: NDArray[np.float32] = session.read(ids[first : first + _CHUNK], all=True)
+            if not np.isfinite(logits).all():
+                raise not_finite(first + 1)
+            yield logits
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Draft:
         """Return an empty draft after a prompt, checked as for `generate`."""
@@ -133,24 +144,28 @@ class NativeEngine:
         waiting = deque(enumerate(drafts))
         texts: list[_Text] = []
         while waiting or texts:
-            logits = self._step(texts)
             while waiting and len(texts) < _TOGETHER:
                 row, draft = waiting.popleft()
-                before = texts[-1] if texts else None
                 texts.append(self._text(draft, sampling, row))
-                logits.append(self._read_prompt(texts[-1], before))
-            for text, scores in zip(texts, logits, strict=True):
+            for text, scores in zip(texts, self._advance(texts), strict=True):
                 known = self.drawable(scores, text.draft, sampling)
                 self.take(text.draft, text.draw(known, sampling))
             yield
             texts = [text for text in texts if text.draft.reason is None]
 
-    def _step(self, texts: Sequence[_Text]) -> list[NDArray[np.float32]]:
-        """Return the logits after the last token of each text."""
-        if not texts:
-            return []
-        last = np.array([text.draft.ids[-1] for text in texts], dtype=np.int64)
-        return list(self.model.core.step([text.session for text in texts], last))
+    def _advance(self, texts: Sequence[_Text]) -> list[NDArray[np.float32]]:
+        """Return the logits after the last token of each text.
+
+        A prompt that the text before has read as well is copied from it.
+        """
+        repeats = [n for n in range(1, len(texts)) if texts[n].begins_as(texts[n - 1])]
+        others = [n for n in range(len(texts)) if n not in repeats]
+        logits = dict(zip(others, self.read([texts[n].unread for n in others]), strict=True))
+        for n in repeats:
+            texts[n].session.take_over(texts[n - 1].session, len(texts[n].draft.prompt) - 1)
+        again = self.read([texts[n].unread for n in repeats])
+        logits.update(zip(repeats, again, strict=True))
+        return [logits[n] for n in range(len(texts))]
 
     def _text(self, draft: Draft, sampling: SamplingConfig, row: int) -> _Text:
         session = self.model.session(len(draft.prompt) + draft.limit)
@@ -160,18 +175,11 @@ class NativeEngine:
             history = History(draft.prompt, self.tokenizer.vocab_size)
         return _Text(draft, session, iter(uniforms(seed, draft.limit).tolist()), history)
 
-    def _read_prompt(self, text: _Text, before: _Text | None) -> NDArray[np.float32]:
-        """Return the logits after a prompt; what the text before it has read is not read again."""
-        prompt = text.draft.prompt
-        if before is not None and before.draft.prompt == prompt:
-            text.session.take_over(before.session, len(prompt) - 1)
-        return self.read(text.session, prompt[text.session.length :])
-
-    def read(self, session: Any, ids: Sequence[int]) -> NDArray[np.float32]:
-        """Read tokens into a session; return the logits (V,) after the last."""
-        array = np.asarray(ids, dtype=np.int64)
-        for first in range(0, len(array), _CHUNK):
-            logits: NDArray[np.float32] = session.read(array[first : first + _CHUNK])
+    def read(self, portions: Sequence[Portion]) -> list[NDArray[np.float32]]:
+        """Let sessions read side by side; return the logits (V,) that are wanted."""
+        logits: list[NDArray[np.float32]] = []
+        for pieces in _pieces(portions):
+            logits += self.model.read(pieces)
         return logits
 
     def drawable(
@@ -211,6 +219,16 @@ class _Text:
     history: History | None
     """What it has read and written, where that counts."""
 
+    @property
+    def unread(self) -> Portion:
+        """What is to be read before the next token."""
+        ids, prompt = self.draft.ids, self.draft.prompt
+        return Portion(self.session, ids[-1:] if ids else prompt[self.session.length :])
+
+    def begins_as(self, other: _Text) -> bool:
+        """Whether nothing is read yet, and the prompt is that of another text."""
+        return self.session.length == 0 and self.draft.prompt == other.draft.prompt
+
     def draw(self, scores: NDArray[np.float32], sampling: SamplingConfig) -> int:
         """Return the next token, drawn from logits (V,)."""
         if self.history is None:
@@ -218,6 +236,24 @@ class _Text:
         token = draw(self.history.penalise(scores, sampling), sampling, next(self.chance))
         self.history.add(token)
         return token
+
+
+def _pieces(portions: Sequence[Portion]) -> Iterator[list[Portion]]:
+    """Yield what is read at once; whose reading goes on later needs no logits yet."""
+    pieces: list[Portion] = []
+    room = _CHUNK
+    for portion in portions:
+        tokens = portion.tokens
+        while len(tokens) > room:
+            yield [*pieces, Portion(portion.session, tokens[:room], False)]
+            tokens, pieces, room = tokens[room:], [], _CHUNK
+        pieces.append(Portion(portion.session, tokens, portion.is_wanted))
+        room -= len(tokens)
+        if room == 0:
+            yield pieces
+            pieces, room = [], _CHUNK
+    if pieces:
+        yield pieces
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The texts of a scheduler in the native core: a session each, stepped together.
+"""The texts of a scheduler in the native core: a session each, read together.
 
-One token of every text that is being written is read in one pass over the weights; portions of
-prompts are read one after the other. Every row sums in the order that it has alone, so that a text
-is, to the bit, the one that it would be alone: there is nothing that `deterministic` must add.
+One token of every text that is being written and portions of the prompts lie side by side as the
+rows of the same products, so that a step reads the weights as few times as hold them all. Every row
+sums in the order that it has alone, so that a text is, to the bit, the one that it would be alone:
+there is nothing that `deterministic` must add.
 
     Scheduler(engine)  # a `NativeEngine`, whose `texts` are these
 """
@@ -20,6 +21,7 @@ from hanlin.config import BatchingConfig, SamplingConfig
 from hanlin.errors import UserError
 from hanlin.generation.job import Job, shared_settings
 from hanlin.generation.native.memory import Kept, SessionMemory
+from hanlin.generation.native.model import Portion
 from hanlin.generation.native.sampling import (
     History,
     draw,
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
     from hanlin.generation.native.engine import NativeEngine
 
 __all__ = ["NativeTexts"]
+
+
+_PROMPT_TOKENS = 64
+"""Tokens of prompts that a step reads beside texts that are being written, who wait for it. More at
+once would not be faster: a pass of the core has 48 rows."""
 
 
 @dataclass(slots=True)
@@ -51,15 +58,11 @@ class NativeTexts:
 
     def __init__(self, engine: NativeEngine, config: BatchingConfig) -> None:
         """Make room in the books; memory comes with the texts."""
-        if config.cache_bits:
-            raise UserError(
-                f"cache_bits is {config.cache_bits}, and the native engine keeps keys and values "
-                "in fp32. Leave it out, or serve the model with torch."
-            )
         self.engine, self.config = engine, config
         size, context = config.block_tokens, engine.model.config.context_length
         tokens = config.cache_tokens or config.max_running * blocks_of(context, size) * size
         self.memory = SessionMemory(max(1, tokens // size), size)
+        self.step_tokens = config.step_tokens or config.max_running + _PROMPT_TOKENS
         self._running: list[Job] = []
 
     def begin(self, prompt: Prompt, sampling: SamplingConfig) -> Job:
@@ -79,7 +82,7 @@ class NativeTexts:
         if blocks > self.memory.available:
             return False
         prompt = job.draft.prompt
-        session = self.engine.model.session(job.most_tokens)
+        session = self.engine.model.session(job.most_tokens, self.config.cache_bits)
         if self.config.prefix_reuse:
             # The last token is always read anew, because its logits are needed.
             source, length = self.memory.match(prompt[:-1], map(_kept, self._running))
@@ -88,7 +91,7 @@ class NativeTexts:
                 job.read = job.reused = length
         self.memory.take(blocks)
         history = None
-        if needs_history(job.sampling):
+        if job.steering is None and needs_history(job.sampling):
             history = History(prompt, self.engine.tokenizer.vocab_size)
         tokens = np.asarray(prompt[: job.read], dtype=np.int64)
         job.session = _Held(Kept(session, tokens, blocks), history)
@@ -97,19 +100,21 @@ class NativeTexts:
 
     def advance(self, portions: Sequence[tuple[Job, int]]) -> list[int]:
         """Read so many further tokens of each job; return the next token of those read up."""
-        logits: dict[Job, NDArray[np.float32]] = {}
-        single = [job for job, count in portions if count == 1]
-        if single:
-            last = np.array([job.tokens(job.read, job.read + 1)[0] for job in single], np.int64)
-            sessions = [_kept(job).session for job in single]
-            rows = self.engine.model.core.step(sessions, last)
-            logits.update(zip(single, rows, strict=True))
-        for job, count in portions:
-            if count > 1:
-                tokens = job.tokens(job.read, job.read + count)
-                logits[job] = self.engine.read(_kept(job).session, tokens)
-        due = [job for job, count in portions if count == job.pending]
-        return [self._draw(job, logits[job]) for job in due]
+        logits = self.engine.read(
+            [
+                Portion(
+                    _kept(job).session,
+                    job.tokens(job.read, job.read + count),
+                    is_wanted=count == job.pending,
+                )
+                for job, count in portions
+            ]
+        )
+        return self.draw([job for job, count in portions if count == job.pending], logits)
+
+    def draw(self, jobs: Sequence[Job], logits: Sequence[NDArray[np.float32]]) -> list[int]:
+        """Return the next token of each job, drawn from its logits (V,)."""
+        return [self._draw(job, scores) for job, scores in zip(jobs, logits, strict=True)]
 
     def keep(self, job: Job) -> None:
         """Note what the job has read, for later texts to take over."""

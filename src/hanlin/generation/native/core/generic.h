@@ -15,7 +15,7 @@ namespace hanlin {
 namespace {
 
 constexpr int kLanes = 16;
-constexpr int kFloatsAhead = 1024;  // how far ahead of keys and values memory is asked for
+constexpr size_t kBytesAhead = 4096;  // how far ahead of keys and values memory is asked for
 constexpr int kColumnsAtOnce = 256;  // 16 KiB of a panel in fp32
 
 // Nearest integer, halves to even, of |x| < 2^22; adding 1.5 * 2^23 leaves it in the low bits.
@@ -133,41 +133,110 @@ typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
 
 inline const Eight& eight(const float* at) { return *reinterpret_cast<const Eight*>(at); }
 
-inline float product_of(const float* query, const float* key, int width) {
-    Eight l = {};
-    for (int d = 0; d < width; d += 8) {
-        __builtin_prefetch(key + d + kFloatsAhead);
-        l += eight(query + d) * eight(key + d);
+// Write one row of the cache.
+template <class Isa>
+void keep(const float* x, Cache how, int width, const Kept& row) {
+    if (how == Cache::fp32) {
+        memcpy(row.rows, x, size_t(width) * sizeof(float));
+    } else if (how == Cache::half) {
+        for (int d = 0; d < width; d += 8) Isa::to_halves(x + d, row.rows + 2 * d);
+    } else {
+        const float least = 1.17549435e-38f;  // the smallest normal number, for a row of zeros
+        const float even = largest<true>(x, width) / 127.0f;
+        const float scale = even > least ? even : least;
+        int8_t* codes = reinterpret_cast<int8_t*>(row.rows);
+        for (int d = 0; d < width; ++d) codes[d] = int8_t(code_of(x[d] / scale, 127));
+        *row.scales = scale;
     }
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
-// out[d] = sum_s weights[s] values[s, d] for 8 N numbers, which stay in registers all the way.
-template <int N>
-inline void mix_values(const float* weights, const float* values, int count, int width,
+// Eight numbers of a row; what is kept in 8 bits is still to be multiplied by the row's scale.
+template <class Isa, Cache how>
+inline void take_back(const uint8_t* row, int d, Eight& out) {
+    if constexpr (how == Cache::fp32) {
+        out = eight(reinterpret_cast<const float*>(row) + d);
+    } else if constexpr (how == Cache::half) {
+        Isa::from_halves(row + 2 * d, out);
+    } else {
+        Isa::from_bytes(row + d, out);
+    }
+}
+
+// Ask for the lines that lie ahead of a row, or of a part of it.
+inline void rows_ahead(const uint8_t* row, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at + kBytesAhead);
+}
+
+// products[s] = sum_d query[d] keys[s, d] for N keys, whose sums do not wait for each other.
+template <class Isa, Cache how, int N>
+inline void multiply_keys(const float* query, const uint8_t* keys, int width, float* products) {
+    const size_t row_bytes = size_t(width) * bytes_of_number(how);
+    rows_ahead(keys, N * row_bytes);
+    Eight l[N] = {}, number;
+    for (int d = 0; d < width; d += 8)
+#pragma GCC unroll 4
+        for (int s = 0; s < N; ++s) {
+            take_back<Isa, how>(keys + size_t(s) * row_bytes, d, number);
+            l[s] += eight(query + d) * number;
+        }
+#pragma GCC unroll 4
+    for (int s = 0; s < N; ++s)
+        products[s] = ((l[s][0] + l[s][4]) + (l[s][2] + l[s][6])) +
+                      ((l[s][1] + l[s][5]) + (l[s][3] + l[s][7]));
+}
+
+// out[d] = sum_s weights[s] values[s, d] for the 8 N numbers from d = `first` on, which stay in
+// registers all the way.
+template <class Isa, Cache how, int N>
+inline void mix_values(const float* weights, const Kept& values, int count, int width, int first,
                        float* out) {
-    Eight sums[N] = {};
-    for (int s = 0; s < count; ++s, values += width)
+    const size_t row_bytes = size_t(width) * bytes_of_number(how);
+    const uint8_t* row = values.rows;
+    Eight sums[N] = {}, number;
+    for (int s = 0; s < count; ++s, row += row_bytes) {
+        rows_ahead(row + size_t(first) * bytes_of_number(how), 8 * N * bytes_of_number(how));
+        const float weight = how == Cache::int8 ? weights[s] * values.scales[s] : weights[s];
 #pragma GCC unroll 8
         for (int part = 0; part < N; ++part) {
-            __builtin_prefetch(values + 8 * part + kFloatsAhead);
-            sums[part] += weights[s] * eight(values + 8 * part);
+            take_back<Isa, how>(row, first + 8 * part, number);
+            sums[part] += weight * number;
         }
-    memcpy(out, sums, sizeof sums);
+    }
+    memcpy(out + first, sums, sizeof sums);
 }
 
-void attend(const float* query, const float* keys, const float* values, int count, int width,
-            float scale, float* scores, float* out) {
+template <class Isa, Cache how>
+void attend_rows(const float* query, const Kept& keys, const Kept& values, int count, int width,
+                 float scale, float* scores, float* out) {
+    const size_t row_bytes = size_t(width) * bytes_of_number(how);
+    int done = 0;
+    for (; done + 4 <= count; done += 4)
+        multiply_keys<Isa, how, 4>(query, keys.rows + size_t(done) * row_bytes, width,
+                                   scores + done);
+    for (; done < count; ++done)
+        multiply_keys<Isa, how, 1>(query, keys.rows + size_t(done) * row_bytes, width,
+                                   scores + done);
     for (int s = 0; s < count; ++s)
-        scores[s] = scale * product_of(query, keys + size_t(s) * width, width);
+        scores[s] *= how == Cache::int8 ? scale * keys.scales[s] : scale;
     const float most = largest<false>(scores, count);
     for (int s = 0; s < count; ++s) scores[s] = exponential(scores[s] - most);
     const float share = 1.0f / sum(scores, count);
     for (int s = 0; s < count; ++s) scores[s] *= share;
     int d = 0;
-    for (; d + 64 <= width; d += 64) mix_values<8>(scores, values + d, count, width, out + d);
-    for (; d + 32 <= width; d += 32) mix_values<4>(scores, values + d, count, width, out + d);
-    for (; d < width; d += 8) mix_values<1>(scores, values + d, count, width, out + d);
+    for (; d + 64 <= width; d += 64) mix_values<Isa, how, 8>(scores, values, count, width, d, out);
+    for (; d + 32 <= width; d += 32) mix_values<Isa, how, 4>(scores, values, count, width, d, out);
+    for (; d < width; d += 8) mix_values<Isa, how, 1>(scores, values, count, width, d, out);
+}
+
+template <class Isa>
+void attend(const float* query, Cache how, const Kept& keys, const Kept& values, int count,
+            int width, float scale, float* scores, float* out) {
+    if (how == Cache::fp32)
+        attend_rows<Isa, Cache::fp32>(query, keys, values, count, width, scale, scores, out);
+    else if (how == Cache::half)
+        attend_rows<Isa, Cache::half>(query, keys, values, count, width, scale, scores, out);
+    else
+        attend_rows<Isa, Cache::int8>(query, keys, values, count, width, scale, scores, out);
 }
 
 void quantise_wide(const Activations& x, int t, int columns) {
@@ -214,11 +283,34 @@ void quantise(const Panels& w, const Activations& x, int tokens) {
     }
 }
 
-// The products of one panel with N rows of activations, in plain loops: what an instruction set
-// replaces.  `out` is (N, 16).
+// The products of one panel with N rows of activations, in plain loops, and numbers of the cache
+// turned back: what an instruction set replaces.  `out` is (N, 16).
 struct Plain {
     static constexpr int most_tokens = 4, most_tokens_int4 = 4;
     static constexpr int most_tokens_fp32 = 4, most_tokens_bf16 = 4;
+
+    static void to_halves(const float* from, uint8_t* to) {
+        for (int i = 0; i < 8; ++i) {
+            const uint16_t half = to_fp16(from[i]);
+            memcpy(to + 2 * i, &half, 2);
+        }
+    }
+
+    // The bits of a half, moved to where fp32 has them, say the number times 2^-112.
+    static void from_halves(const uint8_t* from, Eight& out) {
+        for (int i = 0; i < 8; ++i) {
+            uint16_t half;
+            memcpy(&half, from + 2 * i, 2);
+            const uint32_t bits = uint32_t(half & 0x8000) << 16 | uint32_t(half & 0x7fff) << 13;
+            float small;
+            memcpy(&small, &bits, 4);
+            out[i] = small * 5.192296858534828e33f;  // 2^112
+        }
+    }
+
+    static void from_bytes(const uint8_t* from, Eight& out) {
+        for (int i = 0; i < 8; ++i) out[i] = float(int8_t(from[i]));
+    }
 
     template <int N>
     static void fp32(const uint8_t* panel, const float* x, int stride, int columns, float* out) {
@@ -351,7 +443,7 @@ void multiply(const Panels& m, const Activations& x, int tokens, size_t first, s
 
 template <class Isa>
 constexpr Kernels make_kernels(const char* name) {
-    return {name, multiply<Isa>, quantise, rms_norm, layer_norm, gelu, swiglu, attend};
+    return {name, multiply<Isa>, quantise, rms_norm, layer_norm, gelu, swiglu, keep<Isa>, attend<Isa>};
 }
 
 }  // namespace

@@ -49,6 +49,23 @@ struct Activations {
     int groups;   // numbers between rows of narrow_scales and narrow_sums
 };
 
+// How keys and values are kept.  A row is the keys, or the values, of one head at one place.
+//   fp32  as they are computed
+//   half  rounded to float16; what is beyond its largest number, 65,504, is kept as that
+//   int8  a scale a row, s = max|x| / 127, and round(x / s)
+// What is computed with them is fp32, to the last bits as if rows were turned back first.
+enum class Cache { fp32, half, int8 };
+
+constexpr size_t bytes_of_number(Cache how) {
+    return how == Cache::fp32 ? 4 : how == Cache::half ? 2 : 1;
+}
+
+// Rows one after another.
+struct Kept {
+    uint8_t* rows;
+    float* scales;  // int8: one a row
+};
+
 struct Kernels {
     const char* name;
     // y[t * y_stride + r] = sum_k w[r, k] x[t, k] for the rows r of panels [first, last).
@@ -61,10 +78,11 @@ struct Kernels {
                        float* y);
     void (*gelu)(float* x, size_t count);                         // tanh form, in place
     void (*swiglu)(const float* gate, float* up, size_t count);   // up *= silu(gate)
-    // Attend from one query to `count` keys; width is padded to a multiple of 8 with zeros, and
-    // `scores` has room for count numbers.
-    void (*attend)(const float* query, const float* keys, const float* values, int count, int width,
-                   float scale, float* scores, float* out);
+    // Write one row of the cache; width is padded to a multiple of 8 with zeros, here and below.
+    void (*keep)(const float* x, Cache how, int width, const Kept& row);
+    // Attend from one query to `count` keys; `scores` has room for count numbers.
+    void (*attend)(const float* query, Cache how, const Kept& keys, const Kept& values, int count,
+                   int width, float scale, float* scores, float* out);
 };
 
 // The largest integer of a wide activation: sums of 255 times it over all columns fit in 32 bits.

@@ -128,25 +128,38 @@ size_t Model::bytes_per_token() const {
     return weight_bytes() - positions_.bytes() - (shape_.tied ? 0 : embedding_.bytes());
 }
 
-Session::Session(Model& model, size_t capacity)
+Session::Session(Model& model, size_t capacity, Cache cache)
     : model_(model),
+      cache_(cache),
       capacity_(capacity),
-      padded_dim_(round_up(model.shape().head_dim, 8)) {
+      padded_dim_(round_up(model.shape().head_dim, 8)),
+      row_bytes_(padded_dim_ * bytes_of_number(cache)) {
     const Shape& s = model.shape();
     if (!model.sealed_) refuse("the model is not complete");
     if (capacity == 0 || capacity > s.context)
         refuse("a session of " + std::to_string(capacity) + " tokens; the model's context is " +
                std::to_string(s.context));
-    memory_ = Buffer(2 * s.layers * s.kv_heads * capacity * padded_dim_ * sizeof(float));
+    memory_ = Buffer(bytes());
 }
 
-float* Session::keys(size_t layer, size_t head) const {
-    const size_t place = 2 * (layer * model_.shape().kv_heads + head);
-    return memory_.as<float>() + place * capacity_ * padded_dim_;
+size_t Session::bytes() const {
+    const Shape& s = model_.shape();
+    return 2 * s.layers * s.kv_heads * capacity_ * (row_bytes_ + scale_bytes());
 }
 
-float* Session::values(size_t layer, size_t head) const {
-    return keys(layer, head) + capacity_ * padded_dim_;
+// The keys of a head and then its values, one stretch after another: rows, then their scales.
+Kept Session::stretch(size_t number, size_t first) const {
+    uint8_t* rows = memory_.data() + number * capacity_ * (row_bytes_ + scale_bytes());
+    float* scales = reinterpret_cast<float*>(rows + capacity_ * row_bytes_);
+    return {rows + first * row_bytes_, cache_ == Cache::int8 ? scales + first : nullptr};
+}
+
+Kept Session::keys(size_t layer, size_t head, size_t first) const {
+    return stretch(2 * (layer * model_.shape().kv_heads + head), first);
+}
+
+Kept Session::values(size_t layer, size_t head, size_t first) const {
+    return stretch(2 * (layer * model_.shape().kv_heads + head) + 1, first);
 }
 
 void Session::rewind(size_t length) {
@@ -158,19 +171,18 @@ void Session::rewind(size_t length) {
 
 void Session::take_over(const Session& other, size_t length) {
     if (&other.model_ != &model_) refuse("a text of another model");
+    if (other.cache_ != cache_) refuse("a text whose keys and values are kept otherwise");
     std::lock_guard<std::mutex> alone(model_.busy_);
     if (length > other.length_ || length > capacity_)
         refuse(std::to_string(length) + " tokens of a text that holds " +
                std::to_string(other.length_) + ", for one with room for " +
                std::to_string(capacity_));
-    const Shape& s = model_.shape();
-    if (&other != this)
-        for (size_t layer = 0; layer < s.layers; ++layer)
-            for (size_t head = 0; head < s.kv_heads; ++head) {
-                const size_t bytes = length * padded_dim_ * sizeof(float);
-                std::memcpy(keys(layer, head), other.keys(layer, head), bytes);
-                std::memcpy(values(layer, head), other.values(layer, head), bytes);
-            }
+    const size_t stretches = 2 * model_.shape().layers * model_.shape().kv_heads;
+    for (size_t number = 0; &other != this && number < stretches; ++number) {
+        const Kept to = stretch(number, 0), from = other.stretch(number, 0);
+        std::memcpy(to.rows, from.rows, length * row_bytes_);
+        if (cache_ == Cache::int8) std::memcpy(to.scales, from.scales, length * scale_bytes());
+    }
     length_ = length;
 }
 

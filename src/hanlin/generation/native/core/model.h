@@ -31,6 +31,17 @@ struct Layer {
 
 class Session;
 
+// Tokens that one session reads after those that it has read before, and after which of them logits
+// are wanted.
+struct Stretch {
+    enum class Logits { none, last, all };
+
+    Session* session;
+    const int64_t* tokens;
+    size_t count;
+    Logits wanted;
+};
+
 // What one thread needs for itself.
 struct Bench {
     Buffer input, wide, wide_scales, wide_sums, narrow, narrow_scales, narrow_sums;
@@ -60,10 +71,12 @@ public:
     // y (rows, N) = x (rows, K) W^T with the matrix of that name: what a test compares.
     void product(const std::string& name, const float* x, size_t rows, float* y);
 
-    // Each session reads one token, all in one pass, so that the weights are read once; writes the
-    // logits after each (sessions, vocab).  Throws std::invalid_argument for a token or a session
-    // that cannot be read, and for a session named twice; nothing is read then.
-    void step(const std::vector<Session*>& sessions, const int64_t* tokens, float* logits);
+    // Each session reads tokens of its own, side by side in as few passes over the weights as hold
+    // them all.  Writes the logits that are wanted, in order (wanted, vocab), and, where there is
+    // room for them, the states that the head reads of all tokens (tokens, width); to the bit the
+    // same whoever else reads.  Throws std::invalid_argument for a token or a session that cannot be
+    // read, and for a session named twice; nothing is read then.
+    void read(const std::vector<Stretch>& stretches, float* logits, float* states = nullptr);
 
     struct Range {
         size_t first, last;
@@ -78,6 +91,7 @@ private:
                    size_t rows, float* y, size_t y_stride, int number);
     void check(const Matrix& matrix, size_t rows, size_t columns, const std::string& name) const;
     void check(const Vector& vector, size_t count, const std::string& name) const;
+    void check(const std::vector<Stretch>& stretches) const;
     void make_room();
     void make_scores(size_t capacity);
     void make_turns(size_t places);
@@ -103,31 +117,35 @@ private:
 class Session {
 public:
     // Throws std::invalid_argument if the model is not sealed or `capacity` exceeds its context.
-    Session(Model& model, size_t capacity);
+    Session(Model& model, size_t capacity, Cache cache);
 
-    // Read `count` tokens after those read before, and write the logits of the token after the last
-    // one (vocab), or after each (count, vocab).  Throws std::invalid_argument for a token that the
-    // model has not or that there is no room for; nothing is read then.
-    void read(const int64_t* tokens, size_t count, bool all, float* logits);
     // Forget all tokens after the first `length`.
     void rewind(size_t length);
     // Hold the first `length` tokens of another text, in place of what was held: to the bit what
-    // reading them would leave.  Throws std::invalid_argument if there are not so many, or no room.
+    // reading them would leave.  Throws std::invalid_argument if there are not so many, or no room,
+    // or if the other keeps its keys and values otherwise.
     void take_over(const Session& other, size_t length);
 
     size_t length() const { return length_; }
     size_t capacity() const { return capacity_; }
+    Cache cache() const { return cache_; }
+    size_t bytes() const;  // of all keys and values that there is room for
     size_t vocab() const { return model_.shape().vocab; }
+    Model& model() const { return model_; }
 
 private:
     friend class Model;
     friend struct Pass;
 
-    float* keys(size_t layer, size_t head) const;
-    float* values(size_t layer, size_t head) const;
+    // The rows of one head, from that of place `first` on.
+    Kept keys(size_t layer, size_t head, size_t first) const;
+    Kept values(size_t layer, size_t head, size_t first) const;
+    Kept stretch(size_t number, size_t first) const;
+    size_t scale_bytes() const { return cache_ == Cache::int8 ? sizeof(float) : 0; }
 
     Model& model_;
-    const size_t capacity_, padded_dim_;
+    const Cache cache_;
+    const size_t capacity_, padded_dim_, row_bytes_;
     size_t length_ = 0;
     Buffer memory_;
 };

@@ -23,7 +23,7 @@ inline uint32x4_t broadcast(const void* at) {
     return vdupq_n_u32(bits);
 }
 // Four halves as fp32; read as integers, since not every compiler has a type for them.
-inline float32x4_t from_halves(const uint8_t* at) {
+inline float32x4_t four_halves(const uint8_t* at) {
     uint16x4_t halves;
     memcpy(&halves, at, 8);
     return vcvt_f32_f16(vreinterpret_f16_u16(halves));
@@ -36,6 +36,23 @@ struct Neon {
     // with it.
     static constexpr int most_tokens = 3, most_tokens_int4 = 2;
     static constexpr int most_tokens_fp32 = 3, most_tokens_bf16 = 3;
+
+    static void to_halves(const float* from, uint8_t* to) {
+        const float32x4_t most = vdupq_n_f32(65504.0f), least = vdupq_n_f32(-65504.0f);
+        for (int i = 0; i < 8; i += 4) {
+            const float32x4_t x = vmaxq_f32(least, vminq_f32(most, vld1q_f32(from + i)));
+            const uint16x4_t halves = vreinterpret_u16_f16(vcvt_f16_f32(x));
+            memcpy(to + 2 * i, &halves, 8);
+        }
+    }
+    static void from_halves(const uint8_t* from, Eight& out) {
+        put(four_halves(from), four_halves(from + 8), out);
+    }
+    static void from_bytes(const uint8_t* from, Eight& out) {
+        const int16x8_t wide = vmovl_s8(vld1_s8(reinterpret_cast<const int8_t*>(from)));
+        put(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))),
+            vcvtq_f32_s32(vmovl_s16(vget_high_s16(wide))), out);
+    }
 
     // The even columns are one chain, the odd ones the other.
     template <int N>
@@ -128,8 +145,8 @@ struct Neon {
                 w = int4_lines<N>(w, x, first, g * m.group + start, g * m.group + end, parts);
             }
             for (int q = 0; q < kQuarters; ++q) {
-                const float32x4_t scale = from_halves(head + 8 * q);
-                const float32x4_t zero = from_halves(head + 2 * kPanelRows + 8 * q);
+                const float32x4_t scale = four_halves(head + 8 * q);
+                const float32x4_t zero = four_halves(head + 2 * kPanelRows + 8 * q);
                 for (int t = 0; t < N; ++t) {
                     const size_t at = size_t(first + t) * x.groups + g;
                     const float32x4_t whole = vcvtq_f32_s32(parts[t][q]);
@@ -147,6 +164,11 @@ struct Neon {
 private:
     // As many columns as sums of 16 bits hold: 2 x 15 x 127 x 8 = 30,480.
     static constexpr int kInt4Columns = 64;
+
+    static void put(float32x4_t low, float32x4_t high, Eight& out) {
+        memcpy(&out, &low, sizeof low);
+        memcpy(reinterpret_cast<char*>(&out) + sizeof low, &high, sizeof high);
+    }
 
     template <int N>
     static void clear(float32x4_t (&sums)[2][N][kQuarters]) {

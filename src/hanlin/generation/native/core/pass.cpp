@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <unordered_set>
 
 #include "model.h"
 
@@ -102,14 +103,18 @@ void Model::product(const std::string& name, const float* x, size_t rows, float*
     }
 }
 
+// A token that is read: which, by whom, and after how many others.
+struct Row {
+    const Session* session;
+    size_t token, place;
+    bool wanted;  // whether its logits are
+};
+
 struct Pass {
     Model& model;
-    Session* const* sessions;  // one a token where `apart`, otherwise one that reads them all
-    const bool apart;
-    const int64_t* tokens;
+    const Row* rows;
     const size_t count;  // at most kTokensAtOnce
-    const bool all;      // whether logits are wanted after each token, or after the last one
-    float* logits;       // null where none are wanted
+    float* logits;       // of the wanted rows, one after another
 
     const Shape& s = model.shape_;
     const Kernels& kernels = model.kernels_;
@@ -122,23 +127,27 @@ struct Pass {
             attention(layer, number);
             mlp(layer, number);
         }
-        if (logits != nullptr) head(number);
+        head(number);
+    }
+
+    // The state of a token that a head reads, once the work is done.
+    const float* state(size_t t) {
+        float* y = model.benches_.front().input.as<float>();
+        norm(model.norm_, model.norm_bias_, t, y);
+        return y;
     }
 
 private:
     using Range = Model::Range;
-
-    Session& session_of(size_t t) const { return *sessions[apart ? t : 0]; }
-    size_t place_of(size_t t) const { return session_of(t).length_ + (apart ? 0 : t); }
 
     void embed(int number) {
         const Range mine = share(count, number, model.pool_.threads());
         float* place = model.benches_[size_t(number)].input.as<float>();
         for (size_t t = mine.first; t < mine.last; ++t) {
             float* x = model.stream_.as<float>() + t * stride;
-            model.embedding_.read_row(size_t(tokens[t]), x);
+            model.embedding_.read_row(rows[t].token, x);
             if (!s.gpt2) continue;
-            model.positions_.read_row(place_of(t), place);
+            model.positions_.read_row(rows[t].place, place);
             for (size_t k = 0; k < s.width; ++k) x[k] += place[k];
         }
     }
@@ -147,15 +156,15 @@ private:
         const Layer& layer = model.layers_[number_of_layer];
         const size_t queries = s.heads * s.head_dim;
         const float* normed =
-            norm(layer.attention_norm, layer.attention_norm_bias, 0, count, number);
+            norm(layer.attention_norm, layer.attention_norm_bias, number);
         const size_t row_stride = stride_of(layer.qkv.rows());
-        float* rows = model.qkv_rows_.as<float>();
-        model.multiply(layer.qkv, layer.qkv_bias, normed, stride, count, rows, row_stride, number);
+        float* qkv = model.qkv_rows_.as<float>();
+        model.multiply(layer.qkv, layer.qkv_bias, normed, stride, count, qkv, row_stride, number);
         model.pool_.barrier();
         const Range heads = share(s.kv_heads, number, model.pool_.threads());
         for (size_t head = heads.first; head < heads.last; ++head) {
-            remember(layer, number_of_layer, head, rows, row_stride);
-            listen(layer, number_of_layer, head, rows, row_stride, number);
+            remember(layer, number_of_layer, head, qkv, row_stride, number);
+            listen(layer, number_of_layer, head, qkv, row_stride, number);
         }
         model.pool_.barrier();
         add(layer.output, layer.output_bias, model.heard_.as<float>(), stride_of(queries), number);
@@ -164,20 +173,20 @@ private:
 
     void mlp(size_t number_of_layer, int number) {
         const Layer& layer = model.layers_[number_of_layer];
-        const float* normed = norm(layer.mlp_norm, layer.mlp_norm_bias, 0, count, number);
+        const float* normed = norm(layer.mlp_norm, layer.mlp_norm_bias, number);
         const size_t row_stride = stride_of(s.inner);
         float* up = model.inner_.as<float>();
         float* gate = model.gate_rows_.as<float>();
-        const Range rows =
+        const Range mine =
             model.multiply(layer.up, layer.up_bias, normed, stride, count, up, row_stride, number);
         if (!s.gpt2)
             model.multiply(layer.gate, Vector(), normed, stride, count, gate, row_stride, number);
         for (size_t t = 0; t < count; ++t) {
-            const size_t at = t * row_stride + rows.first;
+            const size_t at = t * row_stride + mine.first;
             if (s.gpt2)
-                kernels.gelu(up + at, rows.last - rows.first);
+                kernels.gelu(up + at, mine.last - mine.first);
             else
-                kernels.swiglu(gate + at, up + at, rows.last - rows.first);
+                kernels.swiglu(gate + at, up + at, mine.last - mine.first);
         }
         model.pool_.barrier();
         add(layer.down, layer.down_bias, up, row_stride, number);
@@ -186,26 +195,28 @@ private:
 
     void head(int number) {
         const Matrix& matrix = s.tied ? model.embedding_ : model.unembedding_;
-        const size_t first = all ? 0 : count - 1;
-        const float* normed = norm(model.norm_, model.norm_bias_, first, count - first, number);
-        model.multiply(matrix, Vector(), normed, stride, count - first, logits, matrix.padded_rows(),
-                 number);
+        float* normed = model.benches_[size_t(number)].input.as<float>();
+        size_t wanted = 0;
+        for (size_t t = 0; t < count; ++t)
+            if (rows[t].wanted) norm(model.norm_, model.norm_bias_, t, normed + stride * wanted++);
+        if (wanted > 0)
+            model.multiply(matrix, Vector(), normed, stride, wanted, logits, matrix.padded_rows(),
+                           number);
     }
 
-    // Norm rows [first, first + number of them) of the residual stream into this thread's input.
-    const float* norm(const Vector& gain, const Vector& bias, size_t first, size_t rows,
-                      int number) {
-        const float* x = model.stream_.as<float>() + first * stride;
+    // Norm the residual stream into this thread's input.
+    const float* norm(const Vector& gain, const Vector& bias, int number) {
         float* y = model.benches_[size_t(number)].input.as<float>();
-        for (size_t t = 0; t < rows; ++t) {
-            if (s.gpt2)
-                kernels.layer_norm(x + t * stride, gain.data(), bias.data(), s.norm_eps,
-                                   int(s.width), y + t * stride);
-            else
-                kernels.rms_norm(x + t * stride, gain.data(), s.norm_eps, int(s.width),
-                                 y + t * stride);
-        }
+        for (size_t t = 0; t < count; ++t) norm(gain, bias, t, y + t * stride);
         return y;
+    }
+
+    void norm(const Vector& gain, const Vector& bias, size_t t, float* y) {
+        const float* x = model.stream_.as<float>() + t * stride;
+        if (s.gpt2)
+            kernels.layer_norm(x, gain.data(), bias.data(), s.norm_eps, int(s.width), y);
+        else
+            kernels.rms_norm(x, gain.data(), s.norm_eps, int(s.width), y);
     }
 
     // Add this thread's rows of the product to the residual stream.
@@ -220,23 +231,26 @@ private:
     }
 
     // Put the keys and values of one head into the cache.
-    void remember(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
-                  size_t row_stride) {
+    void remember(const Layer& layer, size_t number_of_layer, size_t head, const float* qkv,
+                  size_t row_stride, int number) {
         const size_t dim = s.head_dim;
+        float* padded = model.benches_[size_t(number)].query.as<float>();
         for (size_t t = 0; t < count; ++t) {
-            const Session& session = session_of(t);
-            const size_t place = place_of(t), padded = session.padded_dim_;
-            const float* key = rows + t * row_stride + (s.heads + head) * dim;
+            const Session& session = *rows[t].session;
+            const size_t place = rows[t].place;
+            const int width = int(session.padded_dim_);
+            const float* key = qkv + t * row_stride + (s.heads + head) * dim;
             const float* value = key + s.kv_heads * dim;
-            float* kept = session.keys(number_of_layer, head) + place * padded;
-            turn(key, layer.key_norm, place, kept);
-            std::memcpy(session.values(number_of_layer, head) + place * padded, value,
-                        dim * sizeof(float));
+            turn(key, layer.key_norm, place, padded);
+            kernels.keep(padded, session.cache_, width, session.keys(number_of_layer, head, place));
+            std::memcpy(padded, value, dim * sizeof(float));
+            kernels.keep(padded, session.cache_, width,
+                         session.values(number_of_layer, head, place));
         }
     }
 
     // Let the query heads that share a key head gather from what they see.
-    void listen(const Layer& layer, size_t number_of_layer, size_t head, const float* rows,
+    void listen(const Layer& layer, size_t number_of_layer, size_t head, const float* qkv,
                 size_t row_stride, int number) {
         const size_t dim = s.head_dim, group = s.heads / s.kv_heads;
         Bench& bench = model.benches_[size_t(number)];
@@ -244,15 +258,15 @@ private:
         const float scale = 1.0f / std::sqrt(float(dim));
         for (size_t h = head * group; h < (head + 1) * group; ++h)
             for (size_t t = 0; t < count; ++t) {
-                const Session& session = session_of(t);
-                const size_t end = place_of(t) + 1, padded = session.padded_dim_;
+                const Session& session = *rows[t].session;
+                const size_t end = rows[t].place + 1;
                 const size_t first = banded && end > s.band ? end - s.band : 0;
                 float* query = bench.query.as<float>();
                 float* out = bench.gathered.as<float>();
-                turn(rows + t * row_stride + h * dim, layer.query_norm, end - 1, query);
-                kernels.attend(query, session.keys(number_of_layer, head) + first * padded,
-                               session.values(number_of_layer, head) + first * padded,
-                               int(end - first), int(padded), scale, bench.scores.as<float>(), out);
+                turn(qkv + t * row_stride + h * dim, layer.query_norm, end - 1, query);
+                kernels.attend(query, session.cache_, session.keys(number_of_layer, head, first),
+                               session.values(number_of_layer, head, first), int(end - first),
+                               int(session.padded_dim_), scale, bench.scores.as<float>(), out);
                 float* heard = model.heard_.as<float>() + t * stride_of(s.heads * dim) + h * dim;
                 std::memcpy(heard, out, dim * sizeof(float));
             }
@@ -293,69 +307,56 @@ void Model::make_scores(size_t capacity) {
         }
 }
 
-void Model::step(const std::vector<Session*>& sessions, const int64_t* tokens, float* logits) {
-    std::lock_guard<std::mutex> alone(busy_);
-    if (sessions.empty()) throw std::invalid_argument("no sessions to step");
-    for (size_t t = 0; t < sessions.size(); ++t) {
-        const Session& session = *sessions[t];
-        if (&session.model_ != this) throw std::invalid_argument("a session of another model");
-        if (std::count(sessions.begin(), sessions.end(), sessions[t]) != 1)
-            throw std::invalid_argument("the same session twice");
-        if (session.length_ == session.capacity_) throw std::invalid_argument("a session is full");
-        if (tokens[t] < 0 || size_t(tokens[t]) >= shape_.vocab)
-            throw std::invalid_argument("token " + std::to_string(tokens[t]) +
-                                        " of a vocabulary of " + std::to_string(shape_.vocab));
-    }
-    for (const Session* session : sessions) {
-        make_scores(session->capacity_);
-        make_turns(session->length_ + 1);
-    }
-    const Matrix& head = shape_.tied ? embedding_ : unembedding_;
-    const size_t row = head.padded_rows();
-    Buffer rows(std::min(sessions.size(), kTokensAtOnce) * row * sizeof(float));
-    for (size_t done = 0; done < sessions.size();) {
-        const size_t now = std::min(kTokensAtOnce, sessions.size() - done);
-        Pass pass{*this, sessions.data() + done, true, tokens + done, now, true, rows.as<float>()};
-        pool_.run([&](int number) { pass.work(number); });
-        for (size_t t = 0; t < now; ++t) {
-            ++sessions[done + t]->length_;
-            std::memcpy(logits + (done + t) * shape_.vocab, rows.as<float>() + t * row,
-                        shape_.vocab * sizeof(float));
-        }
-        done += now;
+void Model::check(const std::vector<Stretch>& stretches) const {
+    if (stretches.empty()) throw std::invalid_argument("no sessions to read");
+    std::unordered_set<const Session*> seen;
+    for (const auto& [session, tokens, count, wanted] : stretches) {
+        if (&session->model_ != this) throw std::invalid_argument("a session of another model");
+        if (!seen.insert(session).second) throw std::invalid_argument("the same session twice");
+        if (count == 0) throw std::invalid_argument("no tokens to read");
+        if (count > session->capacity_ - session->length_)
+            throw std::invalid_argument(std::to_string(count) + " tokens after " +
+                                        std::to_string(session->length_) + " in a session of " +
+                                        std::to_string(session->capacity_));
+        for (size_t t = 0; t < count; ++t)
+            if (tokens[t] < 0 || size_t(tokens[t]) >= shape_.vocab)
+                throw std::invalid_argument("token " + std::to_string(tokens[t]) +
+                                            " of a vocabulary of " + std::to_string(shape_.vocab));
     }
 }
 
-void Session::read(const int64_t* tokens, size_t count, bool all, float* logits) {
-    std::lock_guard<std::mutex> alone(model_.busy_);
-    const size_t vocab = this->vocab();
-    if (count == 0) throw std::invalid_argument("no tokens to read");
-    if (count > capacity_ - length_)
-        throw std::invalid_argument(std::to_string(count) + " tokens after " +
-                                    std::to_string(length_) + " in a session of " +
-                                    std::to_string(capacity_));
-    for (size_t t = 0; t < count; ++t)
-        if (tokens[t] < 0 || size_t(tokens[t]) >= vocab)
-            throw std::invalid_argument("token " + std::to_string(tokens[t]) +
-                                        " of a vocabulary of " + std::to_string(vocab));
-    model_.make_scores(capacity_);
-    model_.make_turns(length_ + count);
-    const Matrix& head = model_.shape_.tied ? model_.embedding_ : model_.unembedding_;
-    const size_t row = head.padded_rows();
-    Buffer rows((all ? std::min(count, kTokensAtOnce) : 1) * row * sizeof(float));
-    for (size_t done = 0; done < count;) {
-        const size_t now = std::min(kTokensAtOnce, count - done);
-        const bool wanted = all || done + now == count;
-        Session* const self = this;
-        Pass pass{model_, &self, false, tokens + done, now, all, wanted ? rows.as<float>() : nullptr};
-        model_.pool_.run([&](int number) { pass.work(number); });
-        length_ += now;
-        const size_t kept = all ? now : wanted ? 1 : 0;
-        for (size_t t = 0; t < kept; ++t)
-            std::memcpy(logits + ((all ? done : 0) + t) * vocab, rows.as<float>() + t * row,
-                        vocab * sizeof(float));
-        done += now;
+void Model::read(const std::vector<Stretch>& stretches, float* logits, float* states) {
+    std::lock_guard<std::mutex> alone(busy_);
+    check(stretches);
+    std::vector<Row> rows;
+    size_t most = 0;  // logits at once
+    for (const auto& [session, tokens, count, wanted] : stretches) {
+        make_scores(session->capacity_);
+        make_turns(session->length_ + count);
+        for (size_t t = 0; t < count; ++t) {
+            const bool last = wanted == Stretch::Logits::last && t + 1 == count;
+            const bool heard = last || wanted == Stretch::Logits::all;
+            rows.push_back({session, size_t(tokens[t]), session->length_ + t, heard});
+            most += heard && most < kTokensAtOnce;
+        }
     }
+    const Matrix& head = shape_.tied ? embedding_ : unembedding_;
+    const size_t width = head.padded_rows();
+    Buffer heard(most * width * sizeof(float));
+    for (size_t done = 0; done < rows.size(); done += kTokensAtOnce) {
+        const size_t now = std::min(kTokensAtOnce, rows.size() - done);
+        Pass pass{*this, rows.data() + done, now, heard.as<float>()};
+        pool_.run([&](int number) { pass.work(number); });
+        for (size_t t = 0; states != nullptr && t < now; ++t, states += shape_.width)
+            std::memcpy(states, pass.state(t), shape_.width * sizeof(float));
+        const float* from = heard.as<float>();
+        for (size_t t = done; t < done + now; ++t)
+            if (rows[t].wanted) {
+                std::memcpy(logits, from, shape_.vocab * sizeof(float));
+                logits += shape_.vocab, from += width;
+            }
+    }
+    for (const Stretch& stretch : stretches) stretch.session->length_ += stretch.count;
 }
 
 }  // namespace hanlin
