@@ -8,98 +8,15 @@
 
 #include <cstring>
 
+#include "attention.h"
 #include "kernels.h"
 #include "numbers.h"
+#include "sums.h"
 
 namespace hanlin {
 namespace {
 
-constexpr int kLanes = 16;
-constexpr size_t kBytesAhead = 4096;  // how far ahead of keys and values memory is asked for
 constexpr int kColumnsAtOnce = 256;  // 16 KiB of a panel in fp32
-
-// Nearest integer, halves to even, of |x| < 2^22; adding 1.5 * 2^23 leaves it in the low bits.
-inline int32_t nearest(float x) {
-    const float shifted = x + 12582912.0f;
-    int32_t bits;
-    memcpy(&bits, &shifted, 4);
-    return bits - 0x4b400000;
-}
-
-// The code of x, within the limit even where x is not a number.
-inline int32_t code_of(float x, int32_t limit) {
-    const int32_t code = nearest(x);
-    const int32_t low = code < -limit ? -limit : code;
-    return low > limit ? limit : low;
-}
-
-// e^x to about 1e-7: e^x = 2^n e^r with |r| <= ln(2) / 2, e^r by its Taylor polynomial.
-inline float exponential(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    const int32_t n = nearest(x * 1.44269504088896341f);
-    float r = x - float(n) * 0.693359375f;
-    r = r + float(n) * 2.12194440054690583e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const uint32_t bits = uint32_t(n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, 4);
-    return p * power;
-}
-
-inline float sum_lanes(const float* lanes) {
-    float half[kLanes / 2];
-    for (int i = 0; i < kLanes / 2; ++i) half[i] = lanes[i] + lanes[i + kLanes / 2];
-    float total = 0;
-    for (int i = 0; i < kLanes / 2; ++i) total += half[i];
-    return total;
-}
-
-inline float sum_squares(const float* x, int width, float mean) {
-    float lanes[kLanes] = {};
-    int k = 0;
-    for (; k + kLanes <= width; k += kLanes)
-        for (int i = 0; i < kLanes; ++i) lanes[i] += (x[k + i] - mean) * (x[k + i] - mean);
-    float rest = 0;
-    for (; k < width; ++k) rest += (x[k] - mean) * (x[k] - mean);
-    return sum_lanes(lanes) + rest;
-}
-
-inline float sum(const float* x, int width) {
-    float lanes[kLanes] = {};
-    int k = 0;
-    for (; k + kLanes <= width; k += kLanes)
-        for (int i = 0; i < kLanes; ++i) lanes[i] += x[k + i];
-    float rest = 0;
-    for (; k < width; ++k) rest += x[k];
-    return sum_lanes(lanes) + rest;
-}
-
-// Largest of numbers, or of their sizes; a number that is none is passed over.
-template <bool absolute>
-inline float largest(const float* x, int count) {
-    float lanes[kLanes];
-    for (int i = 0; i < kLanes; ++i) lanes[i] = absolute ? 0.0f : -3.0e38f;
-    int k = 0;
-    for (; k + kLanes <= count; k += kLanes)
-        for (int i = 0; i < kLanes; ++i) {
-            const float value = absolute ? __builtin_fabsf(x[k + i]) : x[k + i];
-            lanes[i] = value > lanes[i] ? value : lanes[i];
-        }
-    for (; k < count; ++k) {
-        const float value = absolute ? __builtin_fabsf(x[k]) : x[k];
-        lanes[0] = value > lanes[0] ? value : lanes[0];
-    }
-    float most = lanes[0];
-    for (int i = 1; i < kLanes; ++i) most = lanes[i] > most ? lanes[i] : most;
-    return most;
-}
 
 void rms_norm(const float* x, const float* gain, float eps, int width, float* y) {
     const float scale = 1.0f / __builtin_sqrtf(sum_squares(x, width, 0.0f) / float(width) + eps);
@@ -126,117 +43,6 @@ void gelu(float* x, size_t count) {
 void swiglu(const float* gate, float* up, size_t count) {
     for (size_t i = 0; i < count; ++i)
         up[i] *= gate[i] / (1.0f + exponential(-gate[i]));
-}
-
-// Eight numbers side by side, in what registers the instruction set has; anywhere in memory.
-typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
-
-inline const Eight& eight(const float* at) { return *reinterpret_cast<const Eight*>(at); }
-
-// Write one row of the cache.
-template <class Isa>
-void keep(const float* x, Cache how, int width, const Kept& row) {
-    if (how == Cache::fp32) {
-        memcpy(row.rows, x, size_t(width) * sizeof(float));
-    } else if (how == Cache::half) {
-        for (int d = 0; d < width; d += 8) Isa::to_halves(x + d, row.rows + 2 * d);
-    } else {
-        const float least = 1.17549435e-38f;  // the smallest normal number, for a row of zeros
-        const float even = largest<true>(x, width) / 127.0f;
-        const float scale = even > least ? even : least;
-        int8_t* codes = reinterpret_cast<int8_t*>(row.rows);
-        for (int d = 0; d < width; ++d) codes[d] = int8_t(code_of(x[d] / scale, 127));
-        *row.scales = scale;
-    }
-}
-
-// Eight numbers of a row; what is kept in 8 bits is still to be multiplied by the row's scale.
-template <class Isa, Cache how>
-inline void take_back(const uint8_t* row, int d, Eight& out) {
-    if constexpr (how == Cache::fp32) {
-        out = eight(reinterpret_cast<const float*>(row) + d);
-    } else if constexpr (how == Cache::half) {
-        Isa::from_halves(row + 2 * d, out);
-    } else {
-        Isa::from_bytes(row + d, out);
-    }
-}
-
-// Ask for the lines that lie ahead of a row, or of a part of it.
-inline void rows_ahead(const uint8_t* row, size_t bytes) {
-    for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at + kBytesAhead);
-}
-
-// products[s] = sum_d query[d] keys[s, d] for N keys, whose sums do not wait for each other.
-template <class Isa, Cache how, int N>
-inline void multiply_keys(const float* query, const uint8_t* keys, int width, float* products) {
-    const size_t row_bytes = size_t(width) * bytes_of_number(how);
-    rows_ahead(keys, N * row_bytes);
-    Eight l[N] = {}, number;
-    for (int d = 0; d < width; d += 8)
-#pragma GCC unroll 4
-        for (int s = 0; s < N; ++s) {
-            take_back<Isa, how>(keys + size_t(s) * row_bytes, d, number);
-            l[s] += eight(query + d) * number;
-        }
-#pragma GCC unroll 4
-    for (int s = 0; s < N; ++s)
-        products[s] = ((l[s][0] + l[s][4]) + (l[s][2] + l[s][6])) +
-                      ((l[s][1] + l[s][5]) + (l[s][3] + l[s][7]));
-}
-
-// out[d] = sum_s weights[s] values[s, d] for the 8 N numbers from d = `first` on, which stay in
-// registers all the way.
-template <class Isa, Cache how, int N>
-inline void mix_values(const float* weights, const Kept& values, int count, int width, int first,
-                       float* out) {
-    const size_t row_bytes = size_t(width) * bytes_of_number(how);
-    const uint8_t* row = values.rows;
-    Eight sums[N] = {}, number;
-    for (int s = 0; s < count; ++s, row += row_bytes) {
-        rows_ahead(row + size_t(first) * bytes_of_number(how), 8 * N * bytes_of_number(how));
-        const float weight = how == Cache::int8 ? weights[s] * values.scales[s] : weights[s];
-#pragma GCC unroll 8
-        for (int part = 0; part < N; ++part) {
-            take_back<Isa, how>(row, first + 8 * part, number);
-            sums[part] += weight * number;
-        }
-    }
-    memcpy(out + first, sums, sizeof sums);
-}
-
-template <class Isa, Cache how>
-void attend_rows(const float* query, const Kept& keys, const Kept& values, int count, int width,
-                 float scale, float* scores, float* out) {
-    const size_t row_bytes = size_t(width) * bytes_of_number(how);
-    int done = 0;
-    for (; done + 4 <= count; done += 4)
-        multiply_keys<Isa, how, 4>(query, keys.rows + size_t(done) * row_bytes, width,
-                                   scores + done);
-    for (; done < count; ++done)
-        multiply_keys<Isa, how, 1>(query, keys.rows + size_t(done) * row_bytes, width,
-                                   scores + done);
-    for (int s = 0; s < count; ++s)
-        scores[s] *= how == Cache::int8 ? scale * keys.scales[s] : scale;
-    const float most = largest<false>(scores, count);
-    for (int s = 0; s < count; ++s) scores[s] = exponential(scores[s] - most);
-    const float share = 1.0f / sum(scores, count);
-    for (int s = 0; s < count; ++s) scores[s] *= share;
-    int d = 0;
-    for (; d + 64 <= width; d += 64) mix_values<Isa, how, 8>(scores, values, count, width, d, out);
-    for (; d + 32 <= width; d += 32) mix_values<Isa, how, 4>(scores, values, count, width, d, out);
-    for (; d < width; d += 8) mix_values<Isa, how, 1>(scores, values, count, width, d, out);
-}
-
-template <class Isa>
-void attend(const float* query, Cache how, const Kept& keys, const Kept& values, int count,
-            int width, float scale, float* scores, float* out) {
-    if (how == Cache::fp32)
-        attend_rows<Isa, Cache::fp32>(query, keys, values, count, width, scale, scores, out);
-    else if (how == Cache::half)
-        attend_rows<Isa, Cache::half>(query, keys, values, count, width, scale, scores, out);
-    else
-        attend_rows<Isa, Cache::int8>(query, keys, values, count, width, scale, scores, out);
 }
 
 void quantise_wide(const Activations& x, int t, int columns) {
