@@ -81,13 +81,13 @@ def test_a_text_that_has_ended_needs_no_logits(engine):
 
 
 class Broken:
-    """The native core, one of whose steps gives a number that is none."""
+    """The native core, one of whose passes gives a number that is none."""
 
     def __init__(self, core: Any, call: int) -> None:
         self._core, self._left = core, call
 
-    def step(self, sessions: Any, ids: Any) -> Any:
-        rows = np.array(self._core.step(sessions, ids))
+    def read(self, *portions: Any) -> Any:
+        rows = np.array(self._core.read(*portions))
         self._left -= 1
         if not self._left:
             rows[0, 7] = np.nan
@@ -103,7 +103,7 @@ def test_so_it_does_natively(engine, tokenizer, tmp_path: Path, monkeypatch):
     writer = NativeEngine(load_native(tmp_path, threads=1), tokenizer)
     for write in _native_ways(writer):
         with monkeypatch.context() as patch:
-            broken = replace(writer.model, core=Broken(writer.model.core, 2))
+            broken = replace(writer.model, core=Broken(writer.model.core, 3))
             patch.setattr(writer, "model", broken)
             with pytest.raises(NotFiniteError, match="at step 3 of this text"):
                 write()
