@@ -91,7 +91,7 @@ def test_examples_that_no_row_holds_are_counted(bpe: Tokenizer) -> None:
     task = TaskConfig(name="translate", world=WorldConfig(stories=40))
     found = gather_task(task, bpe, 80, num_held_out=2)
     assert found.too_long > 0
-    assert found.rows.num_examples + found.too_long == 2 * 40 * (2 + 6)  # and sentences
+    assert found.rows.num_examples + found.too_long == 2 * 40 * (2 + 4)  # and what is drilled
     with pytest.raises(DataError, match="No example of the task 'translate' fits a row of 8"):
         gather_task(task, bpe, 8, num_held_out=2)
 

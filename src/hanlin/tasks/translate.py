@@ -29,7 +29,7 @@ from hanlin.tasks.base import (
 from hanlin.tasks.languages import check_columns
 from hanlin.tasks.sources import Record
 from hanlin.text import find_language
-from hanlin.text.world import same_sentences, split_story, wide_sentences
+from hanlin.text.world import same_sentences, split_story, wide_sentences, wide_texts
 
 if TYPE_CHECKING:
     from hanlin.generation import Engine
@@ -42,8 +42,10 @@ Side = Literal["zh", "en"]
 _OTHER: Mapping[Side, Side] = {"zh": "en", "en": "zh"}
 _MARKS: Mapping[Side, str] = {"en": "<|zh2en|>", "zh": "<|en2zh|>"}
 """The first token, by the language to translate to."""
-_SENTENCES = 3
-"""Sentences of a story that are learnt by themselves, and as many about anyone and anything."""
+_SENTENCES = 2
+"""Sentences of a story that are learnt by themselves."""
+_SHORTEST, _LONGEST = 2, 8
+"""Sentences of a text about anyone and anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,15 @@ class Translate(Task[Pair]):
         return replace(example, source=change(example.source))
 
     def drill(self, story: Story, language: Language, rng: random.Random) -> Iterable[Pair]:
-        """Return sentences by themselves, of the story and about anyone and anything.
+        """Return sentences by themselves, and one and several about anyone and anything.
 
-        From the first the words of stories are learnt, from the others those that are rare there.
+        From the story's the words of stories are learnt, from the others those that are rare there;
+        from several to keep the place in a text, since without a plot nothing can be guessed.
         """
         to = _OTHER[language]
         sources, targets = (split_story(story.text(each), each) for each in (language, to))
         places = rng.sample(range(len(sources)), min(_SENTENCES, len(sources)))
-        wide = [wide_sentences(rng) for _ in range(_SENTENCES)]
+        wide = [wide_sentences(rng), wide_texts(rng, rng.randint(_SHORTEST, _LONGEST))]
         return [
             *(Pair(sources[place], targets[place], to) for place in places),
             *(Pair(each[language], each[to], to) for each in wide),

@@ -17,7 +17,7 @@ from hanlin.text.world.retelling import edit_keywords, event_wordings, retell
 from hanlin.text.world.state import Event
 from hanlin.text.world.story import Story, generate_story, write_stories
 from hanlin.text.world.tasks import Figure, Request
-from hanlin.text.world.wide import wide_sentences
+from hanlin.text.world.wide import wide_sentences, wide_texts
 
 __all__ = [
     "MUTATIONS",
@@ -43,5 +43,6 @@ __all__ = [
     "split_story",
     "wide_request",
     "wide_sentences",
+    "wide_texts",
     "write_stories",
 ]
