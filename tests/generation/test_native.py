@@ -509,3 +509,16 @@ def test_a_step_that_cannot_be_reads_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError):
             found.core.read([one], np.array(tokens, dtype=np.int64), counts, [True])
     assert one.length == 0
+
+
+@native
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
+def test_the_bandwidth_is_that_of_memory_that_was_written() -> None:
+    # Untouched pages share one page of zeros, whose reading measures the cache.
+    program = (
+        "import re; from hanlin.generation.native import load_core; core = load_core();"
+        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]);"
+        "before = peak(); core.read_bandwidth(100, 1, 1); print(peak() - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert int(run.stdout) > 80_000  # KiB

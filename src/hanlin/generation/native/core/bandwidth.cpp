@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -33,6 +34,8 @@ double read_bandwidth(size_t megabytes, int threads, int rounds) {
         throw std::invalid_argument("sizes for a measurement of memory");
     const size_t count = megabytes * 1000000 / sizeof(uint64_t) / 8 * 8;
     const Buffer memory(count * sizeof(uint64_t));
+    // Pages that were never written are all the same page of zeros, which the cache holds.
+    std::memset(memory.data(), 1, count * sizeof(uint64_t));
     const uint64_t* data = memory.as<uint64_t>();
     std::vector<uint64_t> found(static_cast<size_t>(threads) * 8);
     Pool pool(threads);
