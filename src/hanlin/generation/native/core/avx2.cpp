@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "generic.h"
+#include "packed256.h"
 
 namespace hanlin {
 namespace {
@@ -29,26 +30,11 @@ inline __m256i load(const uint8_t* at) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(at));
 }
 
-struct Avx2 {
+struct Avx2 : Packed256 {
     static constexpr int most_tokens = 6, most_tokens_int4 = 2;
     // As many rows of activations as leave registers for two chains of sums each.  Every number of
     // rows sums in the same two chains, so that a row's sums do not depend on what comes with it.
     static constexpr int most_tokens_fp32 = 3, most_tokens_bf16 = 6;
-
-    static void to_halves(const float* from, uint8_t* to) {
-        const __m256 most = _mm256_set1_ps(65504.0f), least = _mm256_set1_ps(-65504.0f);
-        // Where one is not a number these return the second.
-        const __m256 x = _mm256_max_ps(least, _mm256_min_ps(most, _mm256_loadu_ps(from)));
-        const __m128i halves = _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), halves);
-    }
-    static void from_halves(const uint8_t* from, Eight& out) {
-        out = Eight(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-    }
-    static void from_bytes(const uint8_t* from, Eight& out) {
-        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
-        out = Eight(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
-    }
 
     // The even columns are one chain, the odd ones the other.
     template <int N>

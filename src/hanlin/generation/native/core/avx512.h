@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "generic.h"
+#include "packed256.h"
 
 namespace hanlin {
 namespace {
@@ -31,27 +32,12 @@ inline __m512 rounded_product(__m512 a, __m512 b) {
 }
 
 template <class Dot>
-struct Avx512 {
+struct Avx512 : Packed256 {
     // Two chains of sums for each of 8 rows of activations take half of the 32 registers.  Every
     // number of rows sums in the same chains, so that a row's sums do not depend on what comes
     // with it.
     static constexpr int most_tokens = 8, most_tokens_int4 = 8;
     static constexpr int most_tokens_fp32 = 8, most_tokens_bf16 = 8;
-
-    static void to_halves(const float* from, uint8_t* to) {
-        const __m256 most = _mm256_set1_ps(65504.0f), least = _mm256_set1_ps(-65504.0f);
-        // Where one is not a number these return the second.
-        const __m256 x = _mm256_max_ps(least, _mm256_min_ps(most, _mm256_loadu_ps(from)));
-        const __m128i halves = _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), halves);
-    }
-    static void from_halves(const uint8_t* from, Eight& out) {
-        out = Eight(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-    }
-    static void from_bytes(const uint8_t* from, Eight& out) {
-        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
-        out = Eight(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
-    }
 
     // The even columns are one chain, the odd ones the other.
     template <int N>
