@@ -95,5 +95,4 @@ class Continuing:
 
     def _begin(self, prompt: str) -> list[int]:
         """Return a prompt as the beginning of a document, as the model has learnt documents."""
-        ids = self.tokenizer.encode(prompt)
-        return ids if self.tokenizer.kind == "hf" else [self.tokenizer.eot_id, *ids]
+        return self.tokenizer.begin_document(prompt)

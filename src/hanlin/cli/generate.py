@@ -64,10 +64,7 @@ def _native_engine(options: Arguments, folder: Path) -> NativeEngine | None:
 
 
 def _with_native(engine: NativeEngine, options: Arguments, prompts: list[str]) -> None:
-    kind, end = engine.tokenizer.kind, engine.tokenizer.eot_id
-    read = {prompt: engine.tokenizer.encode(prompt) for prompt in prompts}
-    if kind != "hf":  # as the model has learnt documents
-        read = {prompt: [end, *ids] for prompt, ids in read.items()}
+    read = {prompt: engine.tokenizer.begin_document(prompt) for prompt in prompts}
     if options.json or len(prompts) > 1:
         found = engine.generate_batch([read[prompt] for prompt in prompts], options.sampling)
         _show_texts(options, prompts, found)

@@ -125,24 +125,29 @@ def _add_status(app: FastAPI, service: Service) -> None:
 def _add_writing(app: FastAPI, service: Service) -> None:
     @app.post("/v1/completions")
     async def completions(body: Annotated[CompletionRequest, Body()], request: Request) -> Response:
-        service.served.check_name(body.model)
-        ignored = body.check_unknown()
+        ignored = _checked(service, body)
         answer = await unless_gone(request, prepare_completion(service, body), ())
         return await _answer(service, request, answer, ignored)
 
     @app.post("/v1/chat/completions")
     async def chat(body: Annotated[ChatRequest, Body()], request: Request) -> Response:
-        service.served.check_name(body.model)
-        ignored = body.check_unknown()
+        ignored = _checked(service, body)
         answer = await unless_gone(request, prepare_chat(service, body), ())
         return await _answer(service, request, answer, ignored)
 
     @app.post("/v1/embeddings")
     async def embeddings(body: Annotated[EmbeddingsRequest, Body()], request: Request) -> Response:
-        service.served.check_name(body.model)
-        ignored = body.check_unknown()
+        ignored = _checked(service, body)
         whole = await unless_gone(request, embed(service, body), ())
         return JSONResponse(whole, headers=_headers(ignored))
+
+
+def _checked(
+    service: Service, body: CompletionRequest | ChatRequest | EmbeddingsRequest
+) -> list[str]:
+    """Check what any body says; return the fields of it that are ignored."""
+    service.served.check_name(body.model)
+    return body.check_unknown()
 
 
 def _headers(ignored: list[str]) -> dict[str, str]:

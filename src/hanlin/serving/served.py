@@ -151,8 +151,7 @@ class Served:
 
     def document(self, text: str) -> list[int]:
         """Return a text as the beginning of a document, as the model has learnt documents."""
-        ids = self.model.tokenizer.encode(text)
-        return ids if self.is_foreign else [self.model.tokenizer.eot_id, *ids]
+        return self.model.tokenizer.begin_document(text)
 
     def between(self, prefix: str, suffix: str) -> list[int]:
         """Return the question what stands between two texts.

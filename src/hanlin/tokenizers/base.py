@@ -85,6 +85,10 @@ class Tokenizer(ABC):
             return self._encode_ordinary(text)
         return self._encode_with_control(text)
 
+    def begin_document(self, text: str) -> list[int]:
+        """Return the ids of a text as the beginning of a document, as a model learns documents."""
+        return [self.eot_id, *self.encode(text)]
+
     def _encode_with_control(self, text: str) -> list[int]:
         ids: list[int] = []
         for part in CONTROL_PATTERN.split(text):

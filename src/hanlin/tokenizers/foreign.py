@@ -62,6 +62,10 @@ class ForeignTokenizer(Tokenizer):
         self.control = {token.content: id for id, token in added.items() if token.special}
         self.eot_id = self._find_end(end_id, where)
 
+    def begin_document(self, text: str) -> list[int]:
+        """Return the ids of a text; what its model has learnt before documents is not known."""
+        return self.encode(text)
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of `tokenizer.json`, as it was read."""
         return self._content
